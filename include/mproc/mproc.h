@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mproc/mproc.h: all of mproc.
+ */
+#ifndef MPROC_MPROC_H
+#define MPROC_MPROC_H
+
+#include "mproc/arena.h"
+#include "mproc/error.h"
+#include "mproc/export.h"
+#include "mproc/main.h"
+#include "mproc/process.h"
+#include "mproc/timeout.h"
+#include "mproc/value.h"
+#include "mproc/version.h"
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status.h: how errors are reported inside the library.
+ *
+ * Who detects an error calls one of these, once, and returns the result; who passes it on does not.
+ */
+#ifndef MPROC_BASE_STATUS_H
+#define MPROC_BASE_STATUS_H
+
+#include "base/compiler.h"
+#include "mproc/error.h"
+
+/** Leave a sentence for mproc_last_error() and return `status`. */
+int mproc__fail(int status, const char *format, ...) MPROC__PRINTF(2, 3);
+
+/**
+ * The same after a failed system call: the status follows from `os_error` (errno or GetLastError),
+ * and the system's words are appended.
+ */
+int mproc__fail_os(int os_error, const char *format, ...) MPROC__PRINTF(2, 3);
+
+#endif

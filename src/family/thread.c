@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * thread.c: see thread.h for the protocol.
+ */
+#include "family/thread.h"
+
+#include "base/check.h"
+#include "base/status.h"
+#include "family/layout.h"
+#include "family/sleep.h"
+
+#define BATCH 128u /* 16 KiB: a multiple of any page */
+#define INDEX_SHIFT 1
+#define GENERATION_SHIFT 17
+#define INDEX_MASK 0xffffu
+
+static MPROC__THREAD_LOCAL mproc__thread_id self;
+
+static struct mproc__thread_shm *slot_at(uint32_t index)
+{
+    return (struct mproc__thread_shm *)mproc__at(MPROC__THREADS_AT) + index;
+}
+
+/** The slot an id names, or NULL if it can name none. */
+static struct mproc__thread_shm *slot_of(mproc__thread_id id)
+{
+    uint32_t place = (uint32_t)(id >> INDEX_SHIFT) & INDEX_MASK;
+    uint32_t n = mproc__load32_acquire(&mproc__shm()->n_threads);
+    return place == 0 || place > n ? NULL : slot_at(place - 1);
+}
+
+/** Format one more batch; the caller holds the growth token. */
+static int format_batch(uint32_t n)
+{
+    struct mproc__family_shm *shm = mproc__shm();
+    uint64_t at = MPROC__THREADS_AT + (uint64_t)n * sizeof(struct mproc__thread_shm);
+    // The first batch lies in what every arena begins with.
+    int rc = n == 0
+                 ? MPROC_OK
+                 : mplat_arena_commit(&mproc__arena, at, BATCH * sizeof(struct mproc__thread_shm));
+    if (rc < 0) {
+        return rc;
+    }
+    mplat_life_format(&slot_at(n)->life, BATCH, sizeof(struct mproc__thread_shm));
+    MPROC__KILLPOINT("thread.formatted");
+    mproc__store32_release(&shm->n_threads, n + BATCH); /* COMMIT: the batch exists */
+    return MPROC_OK;
+}
+
+static int grow(uint32_t seen)
+{
+    struct mproc__family_shm *shm = mproc__shm();
+    if (seen + BATCH > MPROC__MAX_THREADS) {
+        return mproc__fail(MPROC_ENOSPC,
+                           "no room for another thread: %u threads of the family are registered",
+                           seen);
+    }
+    while (mplat_life_claim(&shm->thread_growth) < 0) {
+        // Somebody else grows, for some microseconds, unless it is stopped; it is not dead.
+        (void)mproc__sleep(&shm->n_threads, seen, MPROC__NEVER, &shm->thread_growth);
+        if (mproc__load32_acquire(&shm->n_threads) != seen) {
+            return MPROC_OK;
+        }
+    }
+    // A holder that died here left n_threads alone; what it had formatted is formatted again.
+    uint32_t n = mproc__load32_acquire(&shm->n_threads);
+    int rc = n == seen ? format_batch(n) : MPROC_OK;
+    mplat_life_release(&shm->thread_growth);
+    mplat_wake(&shm->n_threads, INT32_MAX);
+    return rc;
+}
+
+int mproc__thread_found(void)
+{
+    mplat_life_format(&mproc__shm()->thread_growth, 1, sizeof(mplat_life));
+    return format_batch(0);
+}
+
+void mproc__thread_setup(void)
+{
+    const mplat_parking parking = {
+        .first = &slot_at(0)->parker,
+        .stride = sizeof(struct mproc__thread_shm),
+        .count = &mproc__shm()->n_threads,
+    };
+    mplat_wait_setup(&parking);
+}
+
+/** Raise a slot's generation, whose token the caller holds: all ids given so far are dead. */
+static uint64_t next_generation(struct mproc__thread_shm *slot)
+{
+    uint64_t generation = mproc__load64_relaxed(&slot->generation) + 1;
+    mproc__store64_release(&slot->generation,
+                           generation); /* COMMIT: the last holder's id is dead */
+    return generation;
+}
+
+static int claim_any(mproc__thread_id *ret_id)
+{
+    struct mproc__family_shm *shm = mproc__shm();
+    for (;;) {
+        uint32_t n = mproc__load32_acquire(&shm->n_threads);
+        uint32_t first = mproc__load32_relaxed(&shm->thread_hint);
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t index = (first + i) % n;
+            struct mproc__thread_shm *slot = slot_at(index);
+            if (mplat_life_claim(&slot->life) < 0) {
+                continue;
+            }
+            MPROC__KILLPOINT("thread.claimed");
+            uint64_t generation = next_generation(slot);
+            int rc = mplat_parker_claim(&slot->parker);
+            if (rc < 0) {
+                mplat_life_release(&slot->life);
+                return rc;
+            }
+            mproc__store32_release(&shm->thread_hint, (index + 1) % n);
+            *ret_id = generation << GENERATION_SHIFT | (uint64_t)(index + 1) << INDEX_SHIFT;
+            return MPROC_OK;
+        }
+        int rc = grow(n);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+}
+
+int mproc__thread_enter(mproc__thread_id *ret_id)
+{
+    if (self == 0) {
+        mproc__thread_id id;
+        int rc = mplat_thread_at_exit(mproc__thread_leave);
+        if (rc < 0 || (rc = claim_any(&id)) < 0) {
+            return rc;
+        }
+        self = id;
+    }
+    if (ret_id != NULL) {
+        *ret_id = self;
+    }
+    return MPROC_OK;
+}
+
+mproc__thread_id mproc__thread_self(void)
+{
+    MPROC__CHECK(self != 0);
+    return self;
+}
+
+void mproc__thread_leave(void)
+{
+    if (self != 0) {
+        struct mproc__thread_shm *slot = slot_of(self);
+        uint32_t index = (uint32_t)(slot - slot_at(0));
+        self = 0;
+        (void)next_generation(slot);
+        mplat_parker_release(&slot->parker);
+        mplat_life_release(&slot->life);
+        mproc__store32_release(&mproc__shm()->thread_hint, index);
+    }
+}
+
+void mproc__thread_forget(void)
+{
+    self = 0;
+}
+
+mplat_life *mproc__thread_life(mproc__thread_id id)
+{
+    struct mproc__thread_shm *slot = slot_of(id);
+    return slot == NULL ? NULL : &slot->life;
+}
+
+bool mproc__thread_is_dead(mproc__thread_id id)
+{
+    struct mproc__thread_shm *slot = slot_of(id);
+    if (slot == NULL || mproc__load64_acquire(&slot->generation) != id >> GENERATION_SHIFT) {
+        return true;
+    }
+    if (mplat_life_claim(&slot->life) < 0) {
+        return false;
+    }
+    // It died, or ended and gave the slot up between the two looks: both ways the id is dead.
+    (void)next_generation(slot);
+    mplat_life_release(&slot->life);
+    return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * thread.h: thread slots: who holds a lock, and whether it lives.
+ *
+ * Why       A lock must name its owner so that its death can be proved, and names must never be
+ *           given twice, or a dead owner would pass for a living stranger.
+ * Layout    struct mproc__thread_shm at MPROC__THREADS_AT; slots [0, n_threads) are formatted.
+ * Always    T1  a slot whose life token is held by a living thread has that thread's generation
+ *           T2  generations only grow: an id whose generation is not the slot's is dead
+ * Locks     the token of a slot guards its other fields; that of family_shm.thread_growth guards
+ *           the formatting of the next batch
+ * Commit    registration: the store of the generation; growth: the store of n_threads
+ * Death     a dead thread's token is claimed by whoever comes across it, who raises the generation;
+ *           killed in between, the token is found dead once more
+ */
+#ifndef MPROC_FAMILY_THREAD_H
+#define MPROC_FAMILY_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform.h"
+
+/** A thread's id: bit 0 is zero, left to lock words; 16 bits slot + 1; the rest generation. */
+typedef uint64_t mproc__thread_id;
+
+struct mproc__thread_shm {
+    mplat_life life;
+    mplat_parker parker;
+    uint64_t generation; /**< by the token's holder; read by anybody, atomically */
+    uint64_t reserved[5];
+};
+
+_Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a thread");
+
+/**
+ * Register the calling thread if it is not yet, in the family that this process belongs to.
+ *
+ * @param ret_id  its id until it ends
+ * @return 0, MPROC_ENOSPC (all slots in use), or what the system says
+ */
+int mproc__thread_enter(mproc__thread_id *ret_id);
+
+/** The calling thread's id; it has entered. */
+mproc__thread_id mproc__thread_self(void);
+
+/** Give the calling thread's slot back; it may enter again. */
+void mproc__thread_leave(void);
+
+/** In the copy made by fork: the slot is the parent's, forget it. */
+void mproc__thread_forget(void);
+
+/** The life token of a thread named by an id, bit 0 ignored; to sleep on. NULL for no valid id. */
+mplat_life *mproc__thread_life(mproc__thread_id id);
+
+/** Whether the thread named by an id has ended; never guessed. Bit 0 is ignored. */
+bool mproc__thread_is_dead(mproc__thread_id id);
+
+/** Tell the platform where the parkers are; once per process. */
+void mproc__thread_setup(void);
+
+/** In a new arena: the first batch of slots. */
+int mproc__thread_found(void);
+
+#endif

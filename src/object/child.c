@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.c: the life of a process that mproc started, from its start block to its end.
+ */
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "family/codec.h"
+#include "family/family.h"
+#include "family/layout.h"
+#include "object/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
+{
+    (void)arg;
+    return mproc__object_attach(reference, ret_object);
+}
+
+/** A string of the start block; NULL if it was not given. */
+static const char *string_at(const char *base, uint64_t at)
+{
+    return at == 0 ? NULL : base + at;
+}
+
+static int set_up(const struct mproc__start_shm *start, const char *base)
+{
+    const char **env = NULL;
+    if (start->n_env > 0 && (env = mproc__calloc(start->n_env, sizeof(*env))) == NULL) {
+        return mproc__fail(MPROC_ENOMEM, "no memory for the environment");
+    }
+    const char *next = base + start->env_at;
+    for (uint32_t i = 0; i < start->n_env; i++) {
+        env[i] = next;
+        next += (strlen(next) + 1 + 7) / 8 * 8;
+    }
+    const mplat_setup setup = {
+        .name = string_at(base, start->name_at),
+        .directory = string_at(base, start->directory_at),
+        .env = env,
+        .n_env = start->n_env,
+        .cpus = (const int *)(const void *)(base + start->cpus_at),
+        .n_cpus = start->n_cpus,
+        .nice = start->nice,
+        .set_umask = start->flags & MPROC__START_UMASK,
+        .set_user = start->flags & MPROC__START_USER,
+        .umask = start->umask,
+        .user = start->user,
+        .group = start->group,
+    };
+    int rc = mplat_process_setup(&setup);
+    mproc__free(env);
+    return rc;
+}
+
+static int find_function(const struct mproc__start_shm *start, const char *base,
+                         mproc__function *ret_function)
+{
+    const char *path = string_at(base, start->path_at);
+    if (path == NULL) {
+        return MPROC_OK;
+    }
+    mproc__entry entry = {.distance = start->distance, .module.is_program = start->is_program};
+    memcpy(entry.module.build, start->build, sizeof(entry.module.build));
+    mproc__copy_string(entry.module.path, sizeof(entry.module.path), path);
+    return mproc__entry_find(&entry, ret_function);
+}
+
+/** Everything up to the function: what fails here is told to the parent. */
+static int prepare(const struct mproc__start_shm *start, const char *base,
+                   mproc__function *ret_function, mproc_value *ret_args)
+{
+    const mproc__codec codec = {.get_object = get_object, .borrow_bytes = true};
+    mproc__process_set_self(string_at(base, start->name_at), string_at(base, start->identity_at),
+                            start->flags & MPROC__START_DAEMON);
+    mproc__copy_string(mproc__self_member()->name, sizeof(mproc__self_member()->name),
+                       mproc_process_name(NULL)); // a fork server knew none yet
+    int rc = mproc_set_start_method(string_at(base, start->method_at));
+    if (rc < 0 || (rc = set_up(start, base)) < 0 ||
+        (rc = find_function(start, base, ret_function)) < 0) {
+        return rc;
+    }
+    return mproc__codec_read(&codec, base + start->args_at, (size_t)start->args_size, ret_args);
+}
+
+static int fail(const char *name)
+{
+    mproc__member_tell(mproc__self_id(), mproc_last_error());
+    fprintf(stderr, "mproc: %s cannot start: %s\n", name != NULL ? name : "a process",
+            mproc_last_error());
+    return EXIT_FAILURE;
+}
+
+int mproc__child_run(const mplat_child *parent, bool is_server)
+{
+    const struct mproc__member_shm *self = mproc__self_member();
+    mproc__process_set_parent(self->parent, parent);
+    if (self->start == 0) {
+        (void)mproc__fail(MPROC_ECORRUPT, "it was given nothing to do");
+        return fail(NULL);
+    }
+    const mproc__hold hold = {self->start, (uint32_t)self->start_entry};
+    const char *base = mproc__block_at(hold.offset);
+    struct mproc__start_shm start;
+    memcpy(&start, base, sizeof(start));
+    mproc__function function = NULL;
+    mproc_value args = {0};
+    int rc = prepare(&start, base, &function, &args);
+    if (rc < 0) {
+        return fail(string_at(base, start.name_at));
+    }
+    mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
+    const mproc_args list = {.count = args.as.list.count, .items = args.as.list.items};
+    int code = 0;
+    if (function != NULL) {
+        code = is_server ? ((mproc_preload_fn)function)() : ((mproc_process_fn)function)(&list);
+    }
+    mproc_value_clear(&args);
+    mproc__block_release(hold);
+    return code < 0 ? EXIT_FAILURE : code;
+}
+
+static void end_copy(int code)
+{
+    (void)mproc_shutdown(MPROC_FOREVER);
+    mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
+    mplat_process_leave(code);
+}
+
+void mproc__child_end(int code, bool is_copy)
+{
+    if (is_copy) {
+        end_copy(code & 0xff);
+    }
+    (void)mproc_shutdown(MPROC_FOREVER);
+    mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
+    exit(code);
+}
+
+/** What is different in a copy: its options, and nothing for most. */
+static int set_up_copy(const mproc__start_info *info)
+{
+    const mproc_process_options *options = info->options;
+    mplat_setup setup = {
+        .name = info->name,
+        .directory = info->directory,
+        .env = options->env,
+        .cpus = options->cpus,
+        .n_cpus = options->n_cpus,
+        .nice = options->nice,
+        .set_umask = options->set_umask,
+        .set_user = options->set_user,
+        .umask = options->umask,
+        .user = options->user,
+        .group = options->group,
+    };
+    while (setup.env != NULL && setup.env[setup.n_env] != NULL) {
+        setup.n_env++;
+    }
+    return mplat_process_setup(&setup);
+}
+
+void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)
+{
+    static const mproc_args none;
+    const mproc__start_info *info = launch->info;
+    mproc__process_set_parent_of_copy(parent);
+    mproc__family_become_copy(launch->member);
+    mproc__process_set_self(info->name, info->identity, info->options->is_daemon);
+    mplat_copy_at_exit(end_copy);
+    if (set_up_copy(info) < 0) {
+        end_copy(fail(info->name));
+    }
+    mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
+    int code = ((mproc_process_fn)info->function)(info->args != NULL ? info->args : &none);
+    mproc__child_end(code < 0 ? EXIT_FAILURE : code, true);
+}
+
+void mproc__child_go(const mplat_child *parent)
+{
+    mplat_copy_at_exit(end_copy);
+    mproc__child_end(mproc__child_run(parent, false), true);
+}

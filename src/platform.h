@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * platform.h: the one interface between mproc's common code and a system.
+ *
+ * A third system is written from this header alone; posix/ and win32/ hold twin files. Rules: our
+ * words, not a system's; int results as everywhere (0 or positive success, negative MPROC_E...),
+ * with the story left by whoever detects the error; interrupted calls, short writes, inheritance of
+ * handles and character sets end inside; nothing of the host is touched: no signal handler, no
+ * changed mask, no reaping of children that are not ours.
+ *
+ * tests/platform/ holds a test for each line of this contract, run on every system.
+ */
+#ifndef MPROC_PLATFORM_H
+#define MPROC_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- system ---------------------------------------------------------------------------------- */
+
+/** What the system is like; constant from mplat_init on. */
+typedef struct mplat_facts {
+    size_t page_bytes;                /**< what memory is committed in */
+    uint64_t reserve_bytes;           /**< address range worth reserving for an arena; a power of two */
+    bool is_smp;                      /**< spinning can pay: more than one processor */
+} mplat_facts;
+
+/** Prepare the process. Idempotent; called before anything else here. */
+int mplat_init(void);
+
+/** The system's facts. */
+const mplat_facts *mplat_get_facts(void);
+
+/** Monotonic time in nanoseconds; one clock for the whole family, never set. */
+int64_t mplat_now(void);
+
+/**
+ * Name a system error and say which status it is.
+ *
+ * @param os_error  errno or GetLastError()
+ * @param text      filled with the system's words, always terminated
+ */
+int mplat_error(int os_error, char *text, size_t size);
+
+/** Processors this process may use, less what a cgroup or job takes away; at least 1. */
+int mplat_cpu_count(void);
+
+/**
+ * Have `hook` called when the calling thread ends, however it returns; not when the process is
+ * killed. Once per thread.
+ */
+int mplat_thread_at_exit(void (*hook)(void));
+
+/** What a copy of this process made by the application's own fork() must forget. */
+typedef struct mplat_fork_hooks {
+    void (*before)(void); /**< in the forking thread: take the private locks */
+    void (*parent)(void); /**< release them */
+    void (*child)(void);  /**< release them and forget who we were */
+} mplat_fork_hooks;
+
+/** Install them, once. Nothing to do where there is no fork. */
+int mplat_at_fork(const mplat_fork_hooks *hooks);
+
+/* ---- handles --------------------------------------------------------------------------------- */
+
+/** A kernel object: a descriptor, or a HANDLE. Never inherited by accident. */
+typedef struct mplat_handle {
+    intptr_t os; /**< -1: none */
+} mplat_handle;
+
+#define MPLAT_NO_HANDLE ((mplat_handle){-1})
+
+/** Close a handle; none is fine. */
+void mplat_handle_close(mplat_handle handle);
+
+/** Open a file (UTF-8 name) to be a child's standard stream; for writing it is created, truncated. */
+int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle);
+
+/** The calling process's directory as UTF-8; MPROC_ETOOBIG when it does not fit. */
+int mplat_directory(char *ret_path, size_t size);
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/** The family's shared mapping as this process has it. */
+typedef struct mplat_arena {
+    mplat_handle handle; /**< what a child attaches */
+    char *base;
+    uint64_t size; /**< reserved bytes, the same in every member */
+} mplat_arena;
+
+/**
+ * Reserve an arena: nameless, shared, zero. Takes address space only.
+ *
+ * @param size  bytes; a power of two. When the address space is limited, less is reserved, down to
+ *              min_size: ret_arena->size tells.
+ * @return 0, MPROC_ENOMEM or MPROC_EMFILE
+ */
+int mplat_arena_create(uint64_t size, uint64_t min_size, mplat_arena *ret_arena);
+
+/** Map the arena of `handle`, which becomes the arena's. */
+int mplat_arena_attach(mplat_handle handle, uint64_t size, mplat_arena *ret_arena);
+
+/**
+ * Take memory for [offset, offset + size) from the system: afterwards every byte can be written by
+ * every member, and none will meet a fault for want of memory. Idempotent. Page aligned.
+ *
+ * @return 0, or MPROC_ENOMEM; nothing is lost then
+ */
+int mplat_arena_commit(const mplat_arena *arena, uint64_t offset, uint64_t size);
+
+/** Give the memory of [offset, offset + size) back. Commit before next use; it is zero then. */
+void mplat_arena_discard(const mplat_arena *arena, uint64_t offset, uint64_t size);
+
+/** Unmap. No thread of the process may use the arena any more. */
+void mplat_arena_detach(mplat_arena *arena);
+
+/* ---- life of a participant ------------------------------------------------------------------- */
+
+/**
+ * A token in the arena that a thread holds from its registration to its end, and that the system
+ * takes from it when it dies. Its content belongs to the system's own code.
+ */
+typedef struct mplat_life {
+    uint64_t opaque[6];
+} mplat_life;
+
+/** Format `count` tokens, `stride` bytes apart, in new memory: nobody holds them. */
+void mplat_life_format(mplat_life *first, size_t count, size_t stride);
+
+/**
+ * Take a token if nobody living holds it. Never guesses: a holder is dead when the kernel says so.
+ *
+ * @return 0             taken, it was free
+ * @return 1             taken; its last holder died with it. The caller's own death before
+ *                       mplat_life_release makes it "died" again, so that recovery is repeated.
+ * @return MPROC_ESTATE  a living thread holds it, maybe the calling one
+ */
+int mplat_life_claim(mplat_life *life);
+
+/** Give a token back; by the thread that claimed it only. */
+void mplat_life_release(mplat_life *life);
+
+/* ---- wait and wake --------------------------------------------------------------------------- */
+
+/** A place in the arena where one thread sleeps, for systems whose kernel has no shared wait. */
+typedef struct mplat_parker {
+    uint64_t opaque[4];
+} mplat_parker;
+
+/** The family's parkers: `*count` of them, `stride` bytes apart; count only grows. */
+typedef struct mplat_parking {
+    mplat_parker *first;
+    size_t stride;
+    const uint32_t *count; /**< in the arena, atomic */
+} mplat_parking;
+
+/** Say where the parkers are; once per process, before anybody waits. */
+void mplat_wait_setup(const mplat_parking *parking);
+
+/** Make a parker the calling thread's, or give it up again. */
+int mplat_parker_claim(mplat_parker *parker);
+void mplat_parker_release(mplat_parker *parker);
+
+/**
+ * Sleep while *word == expected, until `deadline` (mplat_now's clock; INT64_MAX: none), or until the
+ * holder of `owner` dies where the system can tell; owner may be NULL.
+ *
+ * `word` lies in the arena; waiter and waker may be different processes. It may return early for no
+ * reason, callers loop. A wake that follows the waker's store is never lost; a wake given to a
+ * process that is then killed is.
+ *
+ * @return 0, or MPROC_ETIMEDOUT
+ */
+int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner);
+
+/** Wake up to n sleepers of a word; INT32_MAX: all. No system call when the system knows of none. */
+void mplat_wake(uint32_t *word, int n);
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+/** A process, safely against reuse of its number. */
+typedef struct mplat_identity {
+    int64_t pid;
+    uint64_t birth; /**< unique among processes with this pid; 0: unknown */
+} mplat_identity;
+
+/** The calling process's identity. */
+mplat_identity mplat_self(void);
+
+/** Its pid alone, which costs next to nothing. */
+int64_t mplat_pid(void);
+
+/**
+ * Whether a process, all its threads, is gone. Never guesses: what cannot be found out is alive.
+ *
+ * @return true when it is alive
+ */
+bool mplat_process_alive(const mplat_identity *who);
+
+enum mplat_signal { MPLAT_INTERRUPT, MPLAT_TERMINATE, MPLAT_KILL };
+
+/** Send a request to a process. 0, also when it is gone; MPROC_ENOTSUP, MPROC_EACCES. */
+int mplat_process_signal(const mplat_identity *who, enum mplat_signal what);
+
+/** Kill a process with all its descendants that can be found. */
+int mplat_process_kill_tree(const mplat_identity *who);
+
+/** What a new process is told before anything else. */
+typedef struct mplat_boot {
+    uint64_t arena_size;
+    uint64_t member;  /**< whom the family takes it for */
+    uint64_t purpose; /**< common code's own */
+} mplat_boot;
+
+/** A child of this process. */
+typedef struct mplat_child {
+    mplat_identity who;
+    mplat_handle sentinel; /**< readable or signalled when all its threads are gone */
+    mplat_handle tree;     /**< what holds its descendants together, if the system has such; or none */
+} mplat_child;
+
+/** What a start needs to know beside mplat_boot. */
+typedef struct mplat_start {
+    const char *program;    /**< file to execute; NULL: this program */
+    mplat_handle stdio[3];  /**< the child's standard streams; none: stdin the null device, this
+                                 process's own for the others */
+    const mplat_arena *arena;
+    const mplat_handle *extra; /**< POSIX: one more descriptor for it, which the boot hands out again;
+                                    NULL or none */
+    mplat_boot boot;
+} mplat_start;
+
+/**
+ * Start a fresh copy of the program. It gets its standard streams, the arena, and nothing else; its
+ * signal mask is empty and its dispositions are the default ones. It is killed by the system when
+ * this process ends, however that comes about.
+ *
+ * @return 0, MPROC_ENOEXEC, MPROC_ENPROC, MPROC_EMFILE, MPROC_ENOMEM
+ */
+int mplat_process_spawn(const mplat_start *start, mplat_child *ret_child);
+
+/**
+ * Copy the calling process, its one thread. The child has empty signal mask, the standard streams of
+ * `start`, and is killed when this process ends.
+ *
+ * @param ret_child  in the parent: the child; in the child: the parent
+ * @return 0 in the parent, 1 in the child, or as mplat_process_spawn; MPROC_ENOTSUP
+ */
+int mplat_process_fork(const mplat_start *start, mplat_child *ret_child);
+
+/** Whether other threads run in this process: then a copy of it would hold their locks for ever. */
+bool mplat_has_threads(void);
+
+/**
+ * First thing in main: was this process started by mplat_process_spawn?
+ *
+ * @param ret_boot   what it was told
+ * @param ret_arena  attached
+ * @param ret_parent sentinel of the process that started it, with identity
+ * @param ret_extra  the extra descriptor, or none
+ * @return 1 if so; 0 if not: then nothing has happened; negative if it was, and cannot go on
+ */
+int mplat_boot_take(int argc, char **argv, mplat_boot *ret_boot, mplat_arena *ret_arena,
+                    mplat_child *ret_parent, mplat_handle *ret_extra);
+
+/** How a process ended. */
+typedef struct mplat_exit {
+    int32_t code;     /**< Python's convention: N, or -signal */
+    uint32_t flags;   /**< MPLAT_EXIT_... */
+    int64_t user_ns;
+    int64_t system_ns;
+    int64_t max_rss_bytes;
+} mplat_exit;
+
+#define MPLAT_EXIT_CORE 1u /* left a core dump */
+#define MPLAT_EXIT_OOM 2u  /* killed for want of memory */
+
+/**
+ * Collect the status of a child whose sentinel has fired, and let the system forget the process.
+ *
+ * @return 0, or MPROC_EUNKNOWN: somebody else has collected it
+ */
+int mplat_process_reap(const mplat_child *child, mplat_exit *ret_exit);
+
+/** The signal that an exit code stands for, 0 if none; always 0 where there are no signals. */
+int mplat_signal_of(int32_t code);
+
+/**
+ * Wait until one of `count` sentinels has fired; any number of them.
+ *
+ * @return 0 and the place of one, MPROC_ETIMEDOUT, or MPROC_ENOMEM
+ */
+int mplat_sentinel_wait(const mplat_handle *sentinels, size_t count, int64_t deadline,
+                        size_t *ret_index);
+
+/** What a new process changes about itself before it runs anything. Zero: nothing. */
+typedef struct mplat_setup {
+    const char *name;      /**< for the system's process listings */
+    const char *directory; /**< UTF-8 */
+    const char *const *env;
+    size_t n_env;
+    const int *cpus;
+    size_t n_cpus;
+    int nice;
+    bool set_umask, set_user;
+    uint32_t umask, user, group;
+} mplat_setup;
+
+/** Make the calling process so. */
+int mplat_process_setup(const mplat_setup *setup);
+
+/** Whether mplat_process_setup can do that on this system; else MPROC_ENOTSUP. */
+int mplat_process_setup_check(const mplat_setup *setup);
+
+/**
+ * In a copy of a process: have `hook` called with the code when somebody calls exit(), before
+ * anything that was registered in the original. The hook ends the process by mplat_process_leave.
+ */
+void mplat_copy_at_exit(void (*hook)(int code));
+
+/** Flush the standard streams and end this process without running what exit() would. */
+void mplat_process_leave(int code);
+
+/* ---- code ------------------------------------------------------------------------------------ */
+
+#define MPLAT_BUILD_BYTES 32
+
+/** A loaded program or library. */
+typedef struct mplat_module {
+    const char *base;
+    unsigned char build[MPLAT_BUILD_BYTES]; /**< the same for the same file only; zero padded */
+    bool is_program;
+    char path[1024]; /**< UTF-8; for libraries, where it was loaded from */
+} mplat_module;
+
+/** The module an address lies in; MPROC_ENOENT for data on stack or heap. */
+int mplat_module_of(const void *address, mplat_module *ret_module);
+
+/**
+ * Find a module in this process and load it from `path` if it is not there.
+ *
+ * @param wanted    build, is_program and path count
+ * @param ret_base  where it is here
+ * @return 0, MPROC_EBUILD (here it is another build) or MPROC_ENOENT (cannot be loaded)
+ */
+int mplat_module_find(const mplat_module *wanted, const char **ret_base);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * posix.h: what the files of this folder share.
+ */
+#ifndef MPROC_POSIX_POSIX_H
+#define MPROC_POSIX_POSIX_H
+
+#include "platform.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Descriptors that live long are kept above those that a new process is given by number. */
+#define MPROC__POSIX_FIRST_FD 10
+
+/** Look up this program's own file, once. */
+void mproc__posix_find_program(void);
+
+/** Its path; NULL when it cannot be found. */
+const char *mproc__posix_program(void);
+
+/** Move a descriptor to MPROC__POSIX_FIRST_FD or above, close-on-exec; on failure it is closed. */
+int mproc__posix_raise_fd(int *fd);
+
+/** What tells a process from others that have had its pid; 0 if that cannot be found out. */
+uint64_t mproc__posix_birth(pid_t pid, int pidfd);
+
+/** Have the null device at hand for mproc__posix_child_streams in a copy. */
+void mproc__posix_open_null(void);
+
+/** Make one descriptor another's copy that survives exec; for standard streams. */
+int mproc__posix_redirect(int from, int to);
+
+/** A pair of message sockets, close-on-exec, both raised. */
+int mproc__posix_socketpair(int fds[2]);
+
+#define MPROC__POSIX_MAX_FDS 8
+
+/**
+ * Send a message with descriptors.
+ *
+ * @param is_blocking  wait for room; otherwise MPROC_ETIMEDOUT when there is none
+ * @return 0, MPROC_EPEER (nobody listens) or what the system says
+ */
+int mproc__posix_send(int fd, const void *data, size_t size, const int *fds, size_t n_fds);
+
+/**
+ * Receive a message with descriptors, close-on-exec.
+ *
+ * @param deadline    mplat_now's clock
+ * @param ret_fds     room for MPROC__POSIX_MAX_FDS
+ * @return 0, MPROC_EPEER (the other side is gone), MPROC_ETIMEDOUT, MPROC_EMFILE (descriptors were
+ *         lost for want of room: those that came are closed), MPROC_ECORRUPT (another size)
+ */
+int mproc__posix_receive(int fd, void *data, size_t size, int *ret_fds, size_t *ret_n_fds,
+                         int64_t deadline);
+
+/** Close all descriptors from `first` on. */
+void mproc__posix_close_from(int first);
+
+/** Have the system kill this process when the other end of `fd` is closed for good. */
+int mproc__posix_die_with(int fd);
+
+/** A descriptor that tells the end of a process exactly; -1 where the kernel has none. */
+int mproc__posix_pidfd(pid_t pid);
+
+/** Note how many processes have been killed for want of memory so far; before a child is started. */
+void mproc__posix_watch_memory(void);
+
+/** Translate what wait4 said. */
+struct rusage;
+mplat_exit mproc__posix_exit(int status, const struct rusage *usage);
+
+/** In a new process: clean signal mask; standard input the null device unless given. */
+bool mproc__posix_is_orphaned(int wire);
+int mproc__posix_child_streams(const mplat_handle stdio[3]);
+void mproc__posix_child_signals(void);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup.c: what a new process changes about itself, and what it may use of the machine.
+ */
+#include "platform.h"
+
+#include "base/status.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int mplat_process_setup_check(const mplat_setup *setup)
+{
+    (void)setup;
+    return MPROC_OK; // all of it exists here
+}
+
+static int set_environment(const char *const *env, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *equals = strchr(env[i], '=');
+        int failed;
+        if (equals == NULL) {
+            failed = unsetenv(env[i]);
+        } else {
+            char name[256];
+            size_t length = (size_t)(equals - env[i]);
+            if (length >= sizeof(name)) {
+                return mproc__fail(MPROC_ETOOBIG,
+                                   "the name of environment variable %.40s... is too long", env[i]);
+            }
+            memcpy(name, env[i], length);
+            name[length] = '\0';
+            failed = setenv(name, equals + 1, 1);
+        }
+        if (failed) {
+            return mproc__fail_os(errno, "cannot set the environment variable %s", env[i]);
+        }
+    }
+    return MPROC_OK;
+}
+
+static int set_processors(const int *cpus, size_t count)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (size_t i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= CPU_SETSIZE) {
+            return mproc__fail(MPROC_EINVAL, "there is no processor %d", cpus[i]);
+        }
+        CPU_SET(cpus[i], &set);
+    }
+    return sched_setaffinity(0, sizeof(set), &set) == 0
+               ? MPROC_OK
+               : mproc__fail_os(errno, "cannot choose processors");
+}
+
+static int set_user(uint32_t user, uint32_t group)
+{
+    // Groups first: afterwards the privilege to change them is gone.
+    bool is_done = setgroups(0, NULL) == 0 && setgid((gid_t)group) == 0 && setuid((uid_t)user) == 0;
+    return is_done ? MPROC_OK
+                   : mproc__fail_os(errno, "cannot become user %lu of group %lu",
+                                    (unsigned long)user, (unsigned long)group);
+}
+
+int mplat_process_setup(const mplat_setup *setup)
+{
+    int rc = MPROC_OK;
+    if (setup->name != NULL) {
+        (void)prctl(PR_SET_NAME, setup->name, 0, 0, 0);
+    }
+    if (setup->set_umask) {
+        (void)umask((mode_t)setup->umask);
+    }
+    if (setup->n_cpus > 0) {
+        rc = set_processors(setup->cpus, setup->n_cpus);
+    }
+    errno = 0;
+    if (rc >= 0 && setup->nice != 0 && nice(setup->nice) == -1 && errno != 0) {
+        rc = mproc__fail_os(errno, "cannot change the nice value by %d", setup->nice);
+    }
+    if (rc >= 0 && setup->set_user) {
+        rc = set_user(setup->user, setup->group);
+    }
+    if (rc >= 0 && setup->directory != NULL && chdir(setup->directory) < 0) {
+        rc = mproc__fail_os(errno, "cannot run in %s", setup->directory);
+    }
+    return rc < 0 ? rc : set_environment(setup->env, setup->n_env);
+}
+
+#ifdef __GLIBC__
+static void (*copy_hook)(int code);
+
+static void run_copy_hook(int code, void *unused)
+{
+    (void)unused;
+    copy_hook(code);
+}
+#endif
+
+void mplat_copy_at_exit(void (*hook)(int code))
+{
+#ifdef __GLIBC__
+    // Last registered, first called; and, unlike atexit, it is told the code.
+    copy_hook = hook;
+    (void)on_exit(run_copy_hook, NULL);
+#else
+    (void)hook;
+#endif
+}
+
+/** Up to two numbers from a file; how many there were. */
+static int read_numbers(const char *path, long long numbers[2])
+{
+    char text[128];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return 0;
+    }
+    int count = 0;
+    char *next = fgets(text, sizeof(text), file);
+    for (char *end; next != NULL && count < 2; next = end) {
+        numbers[count] = strtoll(next, &end, 10);
+        if (end == next) {
+            break; // "max": no limit
+        }
+        count++;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+/** The path of this process's cgroup in a hierarchy; "/" if it cannot be told. */
+static void find_group(const char *mark, char *ret_path, size_t size)
+{
+    char line[1024];
+    (void)snprintf(ret_path, size, "/");
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        const char *found = strstr(line, mark);
+        if (found != NULL) {
+            (void)snprintf(ret_path, size, "%.*s", (int)strcspn(found + strlen(mark), "\n"),
+                           found + strlen(mark));
+            break;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+/** Processors that a quota in [group] or one above it amounts to, rounded up; 0: no quota. */
+static long long quota_of(const char *root, char *group, bool is_unified)
+{
+    long long least = 0;
+    for (;;) {
+        char path[1300];
+        long long quota[2] = {0}; // how much of a period, and its length
+        int n = 0;
+        if (is_unified) {
+            (void)snprintf(path, sizeof(path), "%s%s/cpu.max", root, group);
+            n = read_numbers(path, quota);
+        } else {
+            long long period[2] = {0};
+            (void)snprintf(path, sizeof(path), "%s%s/cpu.cfs_quota_us", root, group);
+            n = read_numbers(path, quota);
+            (void)snprintf(path, sizeof(path), "%s%s/cpu.cfs_period_us", root, group);
+            n += read_numbers(path, period);
+            quota[1] = period[0];
+        }
+        if (n == 2 && quota[0] > 0 && quota[1] > 0) {
+            long long cpus = (quota[0] + quota[1] - 1) / quota[1];
+            least = least == 0 || cpus < least ? cpus : least;
+        }
+        char *slash = strrchr(group, '/');
+        if (slash == NULL || group[0] == '\0') {
+            return least;
+        }
+        *slash = '\0';
+    }
+}
+
+int mplat_cpu_count(void)
+{
+    cpu_set_t set;
+    long long count = sysconf(_SC_NPROCESSORS_ONLN);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+    char group[1024];
+    find_group("0::", group, sizeof(group));
+    long long quota = quota_of("/sys/fs/cgroup", group, true);
+    if (quota == 0) {
+        find_group("cpu,cpuacct:", group, sizeof(group));
+        quota = quota_of("/sys/fs/cgroup/cpu,cpuacct", group, false);
+    }
+    count = quota > 0 && quota < count ? quota : count;
+    return count < 1 ? 1 : (int)count;
+}

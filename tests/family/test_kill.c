@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kill.c: a process killed at each kill point of each operation: at its n-th hit, for n = 1, 2 ...
+ * until the operation ends unharmed. Each time what it held is given back, the family is whole, and
+ * nothing is left. stress/test_stepkill.c does the same at every instruction, where the system can.
+ */
+#include "family/block.h"
+#include "family/check.h"
+#include "family/family.h"
+#include "family/member.h"
+#include "family/ops.h"
+#include "family/thread.h"
+#include "family/victim.h"
+#include "mproc/mproc.h"
+
+#include <string.h>
+
+#ifdef MPROC_KILLPOINTS
+
+#define HUGE_BYTES ((uint64_t)40 << 20)
+
+/* ---- victims --------------------------------------------------------------------------------- */
+
+static int victim(const mproc_args *args)
+{
+    uint64_t shared;
+    uint64_t place;
+    int nth;
+    CHILD_CHECK(MPROC_UNPACK(args, &shared, &place, &nth) == 0);
+    victim_prepare(shared, place);
+    victim_die_at(NULL, nth);
+    ops_table[place].run(shared);
+    victim_live();
+    CHILD_CHECK(mproc__thread_enter(NULL) == 0);
+    return 0;
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+/* Let one victim die in an operation; its exit code. */
+static int kill_one(uint64_t shared, uint64_t place, int nth)
+{
+    victim_set set = {.shared = shared, .place = place};
+    mproc_process *process = victim_begin(&set, victim, MPROC_ARGS(shared, place, nth));
+    int code = victim_join(process);
+    victim_end(&set);
+    return code;
+}
+
+static void test_kill__at_each_point(void)
+{
+    uint64_t shared = ops_share();
+    const check_figures before = check_read();
+    const int step = (int)testlib_count(11, 1);
+    long kills = 0;
+    for (uint64_t place = 0; place < ops_count; place++) {
+        long killed = -1;
+        int code = 1;
+        // Everyday only the first of many are hit one by one.
+        for (int nth = 1; code != 0 && nth < 100000; nth += nth < 130 ? 1 : step) {
+            code = kill_one(shared, place, nth);
+            killed++;
+            CU_ASSERT_NOT_EQUAL(code, TESTLIB_CHILD_FAILED);
+            const char *wrong = check_family();
+            const check_figures now = check_read();
+            if (wrong != NULL || memcmp(&now, &before, sizeof(now)) != 0) {
+                printf("%s, killed at point %d: %s\n", ops_table[place].name, nth,
+                       wrong != NULL ? wrong : "something is left");
+                CU_FAIL_FATAL("a family that is not whole");
+            }
+            if (code == TESTLIB_CHILD_FAILED) {
+                break;
+            }
+        }
+        CU_ASSERT_EQUAL(code, 0);
+        printf("%s: %ld, ", ops_table[place].name, killed);
+        kills += killed;
+    }
+    printf("%ld kills ... ", kills);
+    CHECK_BACK_TO(before);
+}
+
+/* A bug once: memory whose return was begun counted as returned, and what was in it as zero. */
+static int die_in_trim(const mproc_args *args)
+{
+    const char *point;
+    mproc__hold hold;
+    CHILD_CHECK(MPROC_UNPACK(args, &point) == 0 && mproc__family_enter() == 0);
+    CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, HUGE_BYTES, 0, false, &hold) == 0);
+    memset(mproc__block_at(hold.offset), 0xaa, HUGE_BYTES);
+    victim_die_at(point, 1);
+    mproc__block_release(hold);
+    return 0;
+}
+
+static void check_zero(const char *point)
+{
+    const check_figures before = check_read();
+    CU_ASSERT_NOT_EQUAL(victim_join(victim_start(die_in_trim, MPROC_ARGS(point))), 0);
+    CHECK_FAMILY();
+    mproc__hold hold;
+    CU_ASSERT_EQUAL_FATAL(mproc__block_create(MPROC__KIND_TEST, HUGE_BYTES, 0, true, &hold), 0);
+    const unsigned char *data = mproc__block_at(hold.offset);
+    uint64_t n_wrong = 0;
+    for (uint64_t i = 0; i < HUGE_BYTES; i++) {
+        n_wrong += data[i] != 0 ? 1 : 0;
+    }
+    CU_ASSERT_EQUAL(n_wrong, 0);
+    mproc__block_release(hold);
+    CHECK_FAMILY();
+    CHECK_BACK_TO(before);
+}
+
+static void test_kill__zeroed_means_zero_after_a_kill(void)
+{
+    check_zero("pages.unsure");
+    check_zero("pages.discarded");
+}
+
+/* A bug once: the hint that there are orphans was cleared first, and lost with who swept. */
+static int die_in_sweep(const mproc_args *args)
+{
+    uint64_t shared;
+    int nth;
+    CHILD_CHECK(MPROC_UNPACK(args, &shared, &nth) == 0 && mproc__family_enter() == 0);
+    victim_wait_for(&ops_at(shared)->go, 1);
+    victim_die_at(NULL, nth);
+    mproc__member_sweep();
+    victim_live();
+    return 0;
+}
+
+static void test_kill__a_sweep_is_not_lost(void)
+{
+    int code = 1;
+    uint64_t shared = ops_share();
+    for (int nth = 1; code != 0 && nth < 2000; nth++) {
+        mproc__member_sweep();
+        *ops_at(shared) = (struct ops_shm){0};
+        const check_figures before = check_read();
+        mproc__member_id parent;
+        mproc__member_id child;
+        mproc_process *sweeper = victim_start(die_in_sweep, MPROC_ARGS(shared, nth));
+        CU_ASSERT_EQUAL_FATAL(mproc__member_new(mproc__self_id(), "parent", &parent), 0);
+        CU_ASSERT_EQUAL_FATAL(mproc__member_new(parent, "orphan", &child), 0);
+        mproc__member_bury(parent);
+        mproc__member_free(parent);
+        victim_set_word(&ops_at(shared)->go, 1);
+        code = victim_join(sweeper);
+        mproc__member_sweep();
+        CHECK_BACK_TO(before);
+        CHECK_FAMILY();
+    }
+    CU_ASSERT_EQUAL(code, 0);
+}
+
+#else
+
+static void skip(void)
+{
+    testlib_skip("the library was built without MPROC_KILLPOINTS");
+}
+#define test_kill__at_each_point skip
+#define test_kill__zeroed_means_zero_after_a_kill skip
+#define test_kill__a_sweep_is_not_lost skip
+
+#endif
+
+static void child(int argc, char **argv)
+{
+    (void)mproc_main(argc, argv);
+}
+
+static const testlib_case cases[] = {
+    {"at_each_point", test_kill__at_each_point},
+    {"zeroed_means_zero_after_a_kill", test_kill__zeroed_means_zero_after_a_kill},
+    {"a_sweep_is_not_lost", test_kill__a_sweep_is_not_lost},
+};
+
+TESTLIB_MAIN_CHILD("family.kill", cases, child)

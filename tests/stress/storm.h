@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storm.h: what the storms of kills share: random instants, and counting what must be the same after.
+ */
+#ifndef TESTS_STRESS_STORM_H
+#define TESTS_STRESS_STORM_H
+
+#include "object/process_test.h"
+
+#include "family/family.h"
+#include "family/guard.h"
+#include "family/layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef _WIN32
+#include <dirent.h>
+#include <unistd.h>
+#endif
+
+/** Be busy until a random instant of the next `most_ns`. */
+static inline void pass_time(int64_t most_ns)
+{
+    int64_t end = mplat_now() + (int64_t)(testlib_random() % (uint32_t)(most_ns + 1));
+    while (mplat_now() < end) {
+    }
+}
+
+/** The pid of a living member by its name, the n-th of them; 0 if there is none. */
+static inline int64_t pid_of_member(const char *name, unsigned n)
+{
+    int64_t pid = 0;
+    mproc__family_lock();
+    for (uint64_t i = 1; i <= mproc__shm()->n_members && pid == 0; i++) {
+        const struct mproc__member_shm *slot = mproc__member_at(i);
+        bool is_there = slot->life == MPROC__LIFE_STARTING || slot->life == MPROC__LIFE_RUNNING;
+        if (is_there && strcmp(slot->name, name) == 0 && n-- == 0) {
+            pid = (int64_t)slot->pid;
+        }
+    }
+    mproc__family_unlock();
+    return pid;
+}
+
+/** What a process has, and must have again after a storm. */
+typedef struct belongings {
+    size_t n_fds;
+    size_t n_maps;
+    size_t n_zombies;
+    mproc_arena_stats arena;
+} belongings;
+
+#ifndef _WIN32
+static inline size_t count_entries(const char *path)
+{
+    size_t count = 0;
+    DIR *directory = opendir(path);
+    while (directory != NULL && readdir(directory) != NULL) {
+        count++;
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    return count;
+}
+
+static inline size_t count_lines(const char *path)
+{
+    size_t count = 0;
+    FILE *file = fopen(path, "re");
+    for (int c; file != NULL && (c = fgetc(file)) != EOF;) {
+        count += c == '\n';
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return count;
+}
+
+/** Children of this process that have ended and were not collected. */
+static inline size_t count_zombies(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir("/proc");
+    for (const struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        char path[300];
+        char text[400] = "";
+        (void)snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        FILE *file = strtol(entry->d_name, NULL, 10) > 0 ? fopen(path, "re") : NULL;
+        if (file != NULL) {
+            text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+            (void)fclose(file);
+        }
+        const char *behind = strrchr(text, ')');
+        count += behind != NULL && behind[2] == 'Z' && strtol(behind + 4, NULL, 10) == getpid();
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    return count;
+}
+#endif
+
+static inline belongings take_stock(void)
+{
+    belongings now = {.arena = settled_stats()};
+#ifndef _WIN32
+    now.n_fds = count_entries("/proc/self/fd");
+    now.n_maps = count_lines("/proc/self/maps");
+    now.n_zombies = count_zombies();
+#endif
+    return now;
+}
+
+static inline void check_belongings(const belongings *before, const belongings *after)
+{
+    if (before->n_fds != after->n_fds || before->n_maps != after->n_maps || after->n_zombies != 0) {
+        printf("fds %zu -> %zu, maps %zu -> %zu, %zu zombies ... ", before->n_fds, after->n_fds,
+               before->n_maps, after->n_maps, after->n_zombies);
+    }
+    CU_ASSERT_EQUAL(before->n_fds, after->n_fds);
+    CU_ASSERT_EQUAL(before->n_maps, after->n_maps);
+    CU_ASSERT_EQUAL(after->n_zombies, 0);
+    CU_ASSERT(is_same_arena(&before->arena, &after->arena));
+}
+
+#endif
