@@ -21,9 +21,9 @@
 
 /** What the system is like; constant from mplat_init on. */
 typedef struct mplat_facts {
-    size_t page_bytes;                /**< what memory is committed in */
-    uint64_t reserve_bytes;           /**< address range worth reserving for an arena; a power of two */
-    bool is_smp;                      /**< spinning can pay: more than one processor */
+    size_t page_bytes;      /**< what memory is committed in */
+    uint64_t reserve_bytes; /**< address range worth reserving for an arena; a power of two */
+    bool is_smp;            /**< spinning can pay: more than one processor */
 } mplat_facts;
 
 /** Prepare the process. Idempotent; called before anything else here. */
@@ -52,7 +52,10 @@ int mplat_cpu_count(void);
  */
 int mplat_thread_at_exit(void (*hook)(void));
 
-/** What a copy of this process made by the application's own fork() must forget. */
+/**
+ * What a copy of this process made by fork() must forget. Handles of children, and whatever else ties
+ * processes together, the copy has lost already when it is told.
+ */
 typedef struct mplat_fork_hooks {
     void (*before)(void); /**< in the forking thread: take the private locks */
     void (*parent)(void); /**< release them */
@@ -217,16 +220,17 @@ typedef struct mplat_boot {
 typedef struct mplat_child {
     mplat_identity who;
     mplat_handle sentinel; /**< readable or signalled when all its threads are gone */
-    mplat_handle tree;     /**< what holds its descendants together, if the system has such; or none */
+    mplat_handle tree; /**< what holds its descendants together, if the system has such; or none */
 } mplat_child;
 
 /** What a start needs to know beside mplat_boot. */
 typedef struct mplat_start {
-    const char *program;    /**< file to execute; NULL: this program */
-    mplat_handle stdio[3];  /**< the child's standard streams; none: stdin the null device, this
+    const char *program;   /**< file to execute; NULL: this program */
+    mplat_handle stdio[3]; /**< the child's standard streams; none: stdin the null device, this
                                  process's own for the others */
     const mplat_arena *arena;
-    const mplat_handle *extra; /**< POSIX: one more descriptor for it, which the boot hands out again;
+    const mplat_handle
+        *extra; /**< POSIX: one more descriptor for it, which the boot hands out again;
                                     NULL or none */
     mplat_boot boot;
 } mplat_start;
@@ -266,8 +270,8 @@ int mplat_boot_take(int argc, char **argv, mplat_boot *ret_boot, mplat_arena *re
 
 /** How a process ended. */
 typedef struct mplat_exit {
-    int32_t code;     /**< Python's convention: N, or -signal */
-    uint32_t flags;   /**< MPLAT_EXIT_... */
+    int32_t code;   /**< Python's convention: N, or -signal */
+    uint32_t flags; /**< MPLAT_EXIT_... */
     int64_t user_ns;
     int64_t system_ns;
     int64_t max_rss_bytes;

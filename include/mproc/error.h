@@ -18,8 +18,8 @@ enum mproc_status {
     MPROC_OK = 0,
     MPROC_OWNER_DIED = 1, /**< Success, but the last owner died: check what it guarded. */
 
-    MPROC_EINVAL = -1,     /**< An argument is out of its range, or the call does not fit the state. */
-    MPROC_ENOMEM = -2,     /**< No memory, in the process or in the arena. */
+    MPROC_EINVAL = -1, /**< An argument is out of its range, or the call does not fit the state. */
+    MPROC_ENOMEM = -2, /**< No memory, in the process or in the arena. */
     MPROC_ETIMEDOUT = -3,  /**< The timeout passed; nothing changed. */
     MPROC_ENOTSUP = -4,    /**< This system, or this start method, cannot do that. */
     MPROC_ETYPE = -5,      /**< A value has another type than asked for. */
@@ -31,17 +31,19 @@ enum mproc_status {
     MPROC_ENPROC = -11,    /**< Out of processes. */
     MPROC_EACCES = -12,    /**< The system denies it. */
     MPROC_ENOENT = -13,    /**< No such file, process, object or method. */
-    MPROC_ESTATE = -14,    /**< Not in this state: not running yet, still running, closed already. */
-    MPROC_ENOMAIN = -15,   /**< The program did not call mproc_main() first thing in main(). */
-    MPROC_ENOEXEC = -16,   /**< The program cannot be executed again. */
-    MPROC_ESTART = -17,    /**< The child died before it reached its function. */
-    MPROC_EBUILD = -18,    /**< The child runs another build of the program or of a library. */
-    MPROC_ETHREADS = -19,  /**< fork was refused: this process has other threads. */
-    MPROC_EPEER = -20,     /**< The other side is gone. */
-    MPROC_ECORRUPT = -21,  /**< Shared memory holds what it cannot hold; somebody wrote where he must not. */
-    MPROC_EUNKNOWN = -22,  /**< The answer is lost, e.g. the exit status that somebody else collected. */
-    MPROC_ENOSPC = -23,    /**< No space left: disk, arena, member table. */
-    MPROC_ESYSTEM = -24    /**< Any other failure of a system call; mproc_last_error() names it. */
+    MPROC_ESTATE = -14,   /**< Not in this state: not running yet, still running, closed already. */
+    MPROC_ENOMAIN = -15,  /**< The program did not call mproc_main() first thing in main(). */
+    MPROC_ENOEXEC = -16,  /**< The program cannot be executed again. */
+    MPROC_ESTART = -17,   /**< The child died before it reached its function. */
+    MPROC_EBUILD = -18,   /**< The child runs another build of the program or of a library. */
+    MPROC_ETHREADS = -19, /**< fork was refused: this process has other threads. */
+    MPROC_EPEER = -20,    /**< The other side is gone. */
+    MPROC_ECORRUPT =
+        -21, /**< Shared memory holds what it cannot hold; somebody wrote where he must not. */
+    MPROC_EUNKNOWN =
+        -22, /**< The answer is lost, e.g. the exit status that somebody else collected. */
+    MPROC_ENOSPC = -23, /**< No space left: disk, arena, member table. */
+    MPROC_ESYSTEM = -24 /**< Any other failure of a system call; mproc_last_error() names it. */
 };
 
 /**

@@ -59,26 +59,26 @@ typedef struct mproc_process_options {
     const char *stdout_path; /**< file to write, created or truncated; default: this process's */
     const char *stderr_path; /**< the same; equal to stdout_path: one file, opened once */
     const char *cwd;         /**< directory to run in; default: this process's current one */
-    const char *const *env;  /**< "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change */
-    const int *cpus;         /**< processors to run on, n_cpus of them; NULL: no change */
+    const char *const *env; /**< "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change */
+    const int *cpus;        /**< processors to run on, n_cpus of them; NULL: no change */
     size_t n_cpus;
-    int nice;        /**< added to the nice value; Windows: <0, 0 and >0 choose a priority class */
-    bool set_umask;  /**< whether umask below counts */
-    unsigned umask;  /**< file mode mask; Windows: only the write bit of the owner counts */
-    bool set_user;   /**< POSIX, needs privileges: run as user and group below */
-    uint32_t user;   /**< user id */
-    uint32_t group;  /**< group id */
+    int nice;       /**< added to the nice value; Windows: <0, 0 and >0 choose a priority class */
+    bool set_umask; /**< whether umask below counts */
+    unsigned umask; /**< file mode mask; Windows: only the write bit of the owner counts */
+    bool set_user;  /**< POSIX, needs privileges: run as user and group below */
+    uint32_t user;  /**< user id */
+    uint32_t group; /**< group id */
 } mproc_process_options;
 
 /** How a process ended, in full. */
 typedef struct mproc_exit_report {
-    int exit_code;          /**< as mproc_process_exit_code */
-    int signal;             /**< what killed it; 0: none. Windows: always 0 */
-    bool core_dumped;       /**< it left a core dump */
-    bool out_of_memory;     /**< killed by the kernel for want of memory: the cgroup counted one */
-    int64_t user_ns;        /**< processor time in user mode, nanoseconds; 0 when unknown */
-    int64_t system_ns;      /**< in kernel mode */
-    int64_t max_rss_bytes;  /**< peak of its resident memory; 0 when unknown */
+    int exit_code;         /**< as mproc_process_exit_code */
+    int signal;            /**< what killed it; 0: none. Windows: always 0 */
+    bool core_dumped;      /**< it left a core dump */
+    bool out_of_memory;    /**< killed by the kernel for want of memory: the cgroup counted one */
+    int64_t user_ns;       /**< processor time in user mode, nanoseconds; 0 when unknown */
+    int64_t system_ns;     /**< in kernel mode */
+    int64_t max_rss_bytes; /**< peak of its resident memory; 0 when unknown */
 } mproc_exit_report;
 
 /**
@@ -111,8 +111,8 @@ typedef struct mproc_exit_report {
  * @safety   any thread of any member process, several at once
  * @death    when this process dies, however it dies, its children are killed by the system
  */
-MPROC_API MPROC_NODISCARD int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
-                                                  const mproc_args *args,
+MPROC_API MPROC_NODISCARD int mproc_process_start(mproc_process **ret_process,
+                                                  mproc_process_fn target, const mproc_args *args,
                                                   const mproc_process_options *options);
 
 /**

@@ -14,6 +14,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_thread_mutex.h>
+#include <apr_time.h>
 #include <stdlib.h>
 
 #define MIN_ARENA ((uint64_t)64 << 20)
@@ -69,8 +70,58 @@ void mproc__on_forget(void (*fn)(void))
     family.forgetful[family.n_forgetful++] = fn;
 }
 
+/* Threads between mproc__making_begin and _end; those that fork or want to. Under the private lock. */
+static uint32_t n_making;
+static uint32_t n_forking;
+static MPROC__THREAD_LOCAL bool is_making;
+
+/** Wait, with the private lock, until a number is 0; it is let go meanwhile. */
+static void await_none_locked(const uint32_t *number)
+{
+    while (*number > 0) {
+        mproc__private_unlock();
+        apr_sleep(50); // a start takes far less than a millisecond
+        mproc__private_lock();
+    }
+}
+
+void mproc__making_begin(bool is_fork)
+{
+    mproc__private_lock();
+    if (is_fork) {
+        n_forking++;
+    }
+    // Who forks comes first, or many starters would never let him.
+    await_none_locked(is_fork ? &n_making : &n_forking);
+    n_making++;
+    is_making = true;
+    mproc__private_unlock();
+}
+
+void mproc__making_end(bool is_fork)
+{
+    mproc__private_lock();
+    n_making--;
+    n_forking -= is_fork ? 1 : 0;
+    is_making = false;
+    mproc__private_unlock();
+}
+
+static void before_fork(void)
+{
+    mproc__private_lock();
+    if (!is_making) {
+        n_forking++;
+        await_none_locked(&n_making);
+        n_forking--;
+    }
+}
+
 static void forget(void)
 {
+    n_making = 0;
+    n_forking = 0;
+    is_making = false;
     mproc__private_unlock();
     mproc__thread_forget();
     family.copied = family.self;
@@ -85,7 +136,7 @@ static void forget(void)
 static int prepare(void)
 {
     static const mplat_fork_hooks hooks = {
-        .before = mproc__private_lock,
+        .before = before_fork,
         .parent = mproc__private_unlock,
         .child = forget,
     };

@@ -49,6 +49,16 @@ uint32_t mproc__handle_epoch(void);
 void mproc__private_lock(void);
 void mproc__private_unlock(void);
 
+/**
+ * Around the making of handles that tie a child to this process, until they are in a list that a copy
+ * of the process forgets: no copy is made meanwhile that would hold them unknowingly, and keep the
+ * child alive when this process is gone.
+ *
+ * @param is_fork  what is being made is a copy itself: then nobody else is making anything
+ */
+void mproc__making_begin(bool is_fork);
+void mproc__making_end(bool is_fork);
+
 /** Have `fn` called in a copy of this process made by fork(), to forget private state. */
 void mproc__on_forget(void (*fn)(void));
 

@@ -23,9 +23,6 @@ static struct {
 static void forget(void)
 {
     for (mproc_process *process = children.first; process != NULL; process = process->next) {
-        // The parent's ends of their wires must not stay open in a copy: they tie them to it.
-        mplat_handle_close(process->child.sentinel);
-        mplat_handle_close(process->child.tree);
         process->child.sentinel = MPLAT_NO_HANDLE;
         process->child.tree = MPLAT_NO_HANDLE;
         process->is_foreign = true;
@@ -169,7 +166,9 @@ int mproc_shutdown(mproc_timeout timeout)
     }
     rc = join_all(false, deadline);
     if (rc >= 0) {
+        mproc__making_begin(false);
         mproc__server_stop();
+        mproc__making_end(false);
     }
     return rc;
 }

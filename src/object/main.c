@@ -18,10 +18,12 @@
 static bool has_main;
 static char program[4096];
 
-/** A process that cannot become what it was started for says so where somebody may read it. */
-static MPROC__NORETURN void die(void)
+/** A process that cannot become what it was started for says so, unless nobody waits for it any more. */
+static MPROC__NORETURN void die(int rc)
 {
-    fprintf(stderr, "mproc: %s\n", mproc_last_error());
+    if (rc != MPROC_EPEER) {
+        fprintf(stderr, "mproc: %s\n", mproc_last_error());
+    }
     exit(EXIT_FAILURE);
 }
 
@@ -40,8 +42,8 @@ int mproc_main(int argc, char **argv)
     if (rc == 0) {
         return mproc__family_enter();
     }
-    if (rc < 0 || mproc__family_join(&arena, boot.member) < 0) {
-        die();
+    if (rc < 0 || (rc = mproc__family_join(&arena, boot.member)) < 0) {
+        die(rc);
     }
     if (boot.purpose == MPROC__PURPOSE_SERVER) {
         mproc__server_run(extra, &parent);

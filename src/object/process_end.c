@@ -86,7 +86,8 @@ int mproc_process_kill_tree(mproc_process *process)
         return rc;
     }
     kill_family(process != NULL && process->role != MPROC__ROLE_SELF ? process->member
-                                                                      : mproc__self_id(), 0);
+                                                                     : mproc__self_id(),
+                0);
     return mplat_process_kill_tree(&who);
 }
 

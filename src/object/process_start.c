@@ -187,13 +187,17 @@ int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
     mproc__member_sweep();
     // What was printed before the start appears before what the child prints.
     (void)fflush(stdout);
+    mproc__making_begin(context->is_copy);
     rc = start(process, target, args, options);
+    if (rc >= 0) {
+        mproc__children_watch_exit();
+        mproc__children_add(process);
+    }
+    mproc__making_end(context->is_copy);
     if (rc < 0) {
         mproc__free(process);
         return rc;
     }
-    mproc__children_watch_exit();
-    mproc__children_add(process);
     *ret_process = process;
     return MPROC_OK;
 }

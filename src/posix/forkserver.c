@@ -89,7 +89,7 @@ static int add_poller(int fd, mproc__member_id client)
 
 static void drop_client(size_t index)
 {
-    (void)close(server.pollers[index].fd);
+    mproc__posix_close(server.pollers[index].fd);
     server.n_pollers--;
     server.pollers[index] = server.pollers[server.n_pollers];
     server.clients[index] = server.clients[server.n_pollers];
@@ -109,7 +109,7 @@ static void welcome(void)
     }
     if (n_fds != 1 || hello.word != MPROC__WORD_HELLO || add_poller(fds[0], hello.member) < 0) {
         for (size_t i = 0; i < n_fds; i++) {
-            (void)close(fds[i]);
+            mproc__posix_close(fds[i]);
         }
     }
 }
@@ -140,7 +140,7 @@ static MPROC__NORETURN void be_child(int wire, int job_socket, mproc__member_id 
     for (int i = 0; i < 3; i++) {
         if (job.streams >> i & 1) {
             (void)mproc__posix_redirect(fds[next], i);
-            (void)close(fds[next++]);
+            mproc__posix_close(fds[next++]);
         }
     }
     if (job.streams >> 3 & 1) {
@@ -189,19 +189,19 @@ static int make_child(struct mproc__message *ready, int ret_fds[MPROC__READY_FDS
 {
     int wire[2];
     int job[2];
-    int rc = mproc__posix_socketpair(wire);
+    int rc = mproc__posix_socketpair(wire, true);
     if (rc < 0) {
         return rc;
     }
-    rc = mproc__posix_socketpair(job);
+    rc = mproc__posix_socketpair(job, true);
     if (rc < 0) {
-        (void)close(wire[0]);
-        (void)close(wire[1]);
+        mproc__posix_close(wire[0]);
+        mproc__posix_close(wire[1]);
         return rc;
     }
     rc = fork_child(wire, job, ready);
-    (void)close(wire[1]);
-    (void)close(job[1]);
+    mproc__posix_close(wire[1]);
+    mproc__posix_close(job[1]);
     int sentinel = -1;
     if (rc >= 0) {
         sentinel = mproc__posix_pidfd((pid_t)ready->pid);
@@ -212,8 +212,8 @@ static int make_child(struct mproc__message *ready, int ret_fds[MPROC__READY_FDS
         rc = sentinel >= 0 ? MPROC_OK : mproc__fail_os(errno, "out of descriptors");
     }
     if (rc < 0) {
-        (void)close(wire[0]); // a child that has been made ends by itself then
-        (void)close(job[0]);
+        mproc__posix_close(wire[0]); // a child that has been made ends by itself then
+        mproc__posix_close(job[0]);
         return rc;
     }
     ret_fds[0] = wire[0];
@@ -247,9 +247,17 @@ static void serve(size_t index)
     }
     ready.status = rc;
     // A client that is gone takes nothing; closing our copies then ends the child.
-    (void)mproc__posix_send(line, &ready, sizeof(ready), made, rc < 0 ? 0 : MPROC__READY_FDS);
+    int sent = mproc__posix_send(line, &ready, sizeof(ready), made, rc < 0 ? 0 : MPROC__READY_FDS);
     for (int i = 0; rc >= 0 && i < MPROC__READY_FDS; i++) {
-        (void)close(made[i]);
+        mproc__posix_close(made[i]);
+    }
+    if (sent < 0) {
+        // Too many descriptors are on their way, say. The client must hear of it, or not wait.
+        ready.status = sent;
+        (void)snprintf(ready.story, sizeof(ready.story), "%s", mproc_last_error());
+        if (mproc__posix_send(line, &ready, sizeof(ready), NULL, 0) < 0) {
+            drop_client(index);
+        }
     }
 }
 

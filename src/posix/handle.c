@@ -20,9 +20,7 @@
 
 void mplat_handle_close(mplat_handle handle)
 {
-    if (handle.os >= 0) {
-        (void)close((int)handle.os);
-    }
+    mproc__posix_close((int)handle.os);
 }
 
 int mproc__posix_raise_fd(int *fd)

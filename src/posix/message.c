@@ -15,20 +15,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int mproc__posix_socketpair(int fds[2])
+static int make_pair(int fds[2], bool is_raised)
 {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
         return mproc__fail_os(errno, "no pair of sockets");
     }
-    int rc = mproc__posix_raise_fd(&fds[0]);
+    int rc = is_raised ? mproc__posix_raise_fd(&fds[0]) : MPROC_OK;
     if (rc < 0) {
         (void)close(fds[1]);
         return rc;
     }
-    rc = mproc__posix_raise_fd(&fds[1]);
+    rc = is_raised ? mproc__posix_raise_fd(&fds[1]) : MPROC_OK;
     if (rc < 0) {
         (void)close(fds[0]);
     }
+    return rc;
+}
+
+int mproc__posix_socketpair(int fds[2], bool is_raised)
+{
+    mproc__posix_private_lock();
+    int rc = make_pair(fds, is_raised);
+    if (rc >= 0) {
+        mproc__posix_mark_locked(fds[0]);
+    }
+    mproc__posix_private_unlock();
     return rc;
 }
 
@@ -76,6 +87,21 @@ static size_t collect_fds(struct msghdr *message, int *ret_fds)
     return count;
 }
 
+/** One try. What comes is private from its first instant. */
+static ssize_t receive_now(int fd, struct msghdr *message, int *ret_fds, size_t *ret_n_fds)
+{
+    mproc__posix_private_lock();
+    ssize_t got = recvmsg(fd, message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    int error = errno;
+    *ret_n_fds = got > 0 ? collect_fds(message, ret_fds) : 0;
+    for (size_t i = 0; i < *ret_n_fds; i++) {
+        mproc__posix_mark_locked(ret_fds[i]);
+    }
+    mproc__posix_private_unlock();
+    errno = error;
+    return got;
+}
+
 static int wait_readable(int fd, int64_t deadline)
 {
     mplat_handle handle = {fd};
@@ -95,8 +121,7 @@ int mproc__posix_receive(int fd, void *data, size_t size, int *ret_fds, size_t *
         .msg_controllen = sizeof(extra),
     };
     ssize_t got;
-    int flags = MSG_CMSG_CLOEXEC | (deadline == MPROC__NEVER ? 0 : MSG_DONTWAIT);
-    while ((got = recvmsg(fd, &message, flags)) < 0) {
+    while ((got = receive_now(fd, &message, ret_fds, ret_n_fds)) < 0) {
         int rc = MPROC_OK;
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
             rc = wait_readable(fd, deadline);
@@ -108,12 +133,11 @@ int mproc__posix_receive(int fd, void *data, size_t size, int *ret_fds, size_t *
         }
         message.msg_controllen = sizeof(extra);
     }
-    *ret_n_fds = got == 0 ? 0 : collect_fds(&message, ret_fds);
     if (got == (ssize_t)size && !(message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
         return MPROC_OK;
     }
     for (size_t i = 0; i < *ret_n_fds; i++) {
-        (void)close(ret_fds[i]);
+        mproc__posix_close(ret_fds[i]);
     }
     *ret_n_fds = 0;
     if (got == 0) {

@@ -32,8 +32,26 @@ void mproc__posix_open_null(void);
 /** Make one descriptor another's copy that survives exec; for standard streams. */
 int mproc__posix_redirect(int from, int to);
 
-/** A pair of message sockets, close-on-exec, both raised. */
-int mproc__posix_socketpair(int fds[2]);
+/* private.c: descriptors that a copy of this process must not keep. */
+void mproc__posix_private_lock(void);
+void mproc__posix_private_unlock(void);
+void mproc__posix_mark_locked(int fd);
+
+/** Let copies keep a descriptor after all. */
+void mproc__posix_share(int fd);
+
+/** Close any descriptor, private or not; none is fine. */
+void mproc__posix_close(int fd);
+
+/** In a copy: close what is private, and unlock. */
+void mproc__posix_private_forget(void);
+
+/**
+ * A pair of message sockets, close-on-exec; the first one is private.
+ *
+ * @param is_raised  whether they are to be out of the way of a new program's descriptors
+ */
+int mproc__posix_socketpair(int fds[2], bool is_raised);
 
 #define MPROC__POSIX_MAX_FDS 8
 
@@ -46,7 +64,7 @@ int mproc__posix_socketpair(int fds[2]);
 int mproc__posix_send(int fd, const void *data, size_t size, const int *fds, size_t n_fds);
 
 /**
- * Receive a message with descriptors, close-on-exec.
+ * Receive a message with descriptors, close-on-exec and private.
  *
  * @param deadline    mplat_now's clock
  * @param ret_fds     room for MPROC__POSIX_MAX_FDS

@@ -140,7 +140,8 @@ int mplat_process_signal(const mplat_identity *who, enum mplat_signal what)
         if (is_same(who, pidfd)) {
             rc = syscall(SYS_pidfd_send_signal, pidfd, signals[what], NULL, 0);
             if (rc < 0 && (errno == ENOSYS || errno == EPERM)) {
-                rc = kill((pid_t)who->pid, signals[what]); // a filter may deny the one, not the other
+                rc = kill((pid_t)who->pid,
+                          signals[what]); // a filter may deny the one, not the other
             }
         }
     } else if (errno != ESRCH && is_same(who, -1)) {

@@ -52,14 +52,14 @@ const char *mproc__posix_program(void)
 /** The pair that ties a child to its parent; the child's half knows the boot already. */
 static int make_wire(const mplat_boot *boot, int ret_wire[2])
 {
-    int rc = mproc__posix_socketpair(ret_wire);
+    int rc = mproc__posix_socketpair(ret_wire, true);
     if (rc < 0) {
         return rc;
     }
     rc = mproc__posix_send(ret_wire[0], boot, sizeof(*boot), NULL, 0);
     if (rc < 0) {
-        (void)close(ret_wire[0]);
-        (void)close(ret_wire[1]);
+        mproc__posix_close(ret_wire[0]);
+        mproc__posix_close(ret_wire[1]);
     }
     return rc;
 }
@@ -80,6 +80,9 @@ static int fill_child(mplat_child *ret_child, pid_t pid, int wire)
         }
         return mproc__fail(MPROC_EMFILE, "no descriptor is left to wait for a child with");
     }
+    mproc__posix_private_lock();
+    mproc__posix_mark_locked(pidfd); // in a copy it would be of no use
+    mproc__posix_private_unlock();
     *ret_child = (mplat_child){.who = {pid, birth}, .sentinel = {pidfd}, .tree = {wire}};
     return MPROC_OK;
 }
@@ -170,11 +173,11 @@ int mplat_process_spawn(const mplat_start *start, mplat_child *ret_child)
     mproc__posix_watch_memory();
     pid_t pid = 0;
     int error = spawn(start, file, wire[1], &pid);
-    (void)close(wire[1]);
+    mproc__posix_close(wire[1]);
     if (error == 0) {
         return fill_child(ret_child, pid, wire[0]);
     }
-    (void)close(wire[0]);
+    mproc__posix_close(wire[0]);
     rc = mproc__fail_os(error, "cannot start %s", file);
     return error == ENOENT || error == EACCES || error == ENOTDIR || error == ENOEXEC
                ? MPROC_ENOEXEC
@@ -197,13 +200,16 @@ void mproc__posix_child_signals(void)
 
 /**
  * The copy's first steps. Its every new page is a fault, and each of these is on the way to the
- * function: so it does what it must, and nothing twice.
+ * function: so it does what it must, and nothing twice. (getppid() would be cheaper than to ask the
+ * wire, but wrong: a dying parent closes its end some time before its children get another parent.)
  */
-static void become_child(const mplat_start *start, const int wire[2], pid_t parent)
+static void become_child(const mplat_start *start, const int wire[2])
 {
-    (void)close(wire[0]);
-    if (mproc__posix_die_with(wire[1]) < 0 || getppid() != parent ||
-        mproc__posix_child_streams(start->stdio) < 0) {
+    int rc = mproc__posix_die_with(wire[1]);
+    if (rc >= 0 && mproc__posix_is_orphaned(wire[1])) {
+        _exit(EXIT_FAILURE); // nobody is left to be told
+    }
+    if (rc < 0 || mproc__posix_child_streams(start->stdio) < 0) {
         fprintf(stderr, "mproc: %s\n", mproc_last_error());
         _exit(EXIT_FAILURE);
     }
@@ -214,8 +220,9 @@ int mplat_process_fork(const mplat_start *start, mplat_child *ret_child)
 {
     // The copy knows everything already: nothing goes over the wire, and any descriptor will do.
     int wire[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wire) < 0) {
-        return mproc__fail_os(errno, "no pair of sockets");
+    int rc = mproc__posix_socketpair(wire, false);
+    if (rc < 0) {
+        return rc;
     }
     mproc__posix_watch_memory();
     // What stands in stdio's buffers must be written once, not by parent and child.
@@ -230,15 +237,15 @@ int mplat_process_fork(const mplat_start *start, mplat_child *ret_child)
     pid_t pid = fork();
     int error = errno;
     if (pid == 0) {
-        become_child(start, wire, parent);
+        become_child(start, wire);
         *ret_child =
             (mplat_child){.who = {.pid = parent}, .sentinel = {wire[1]}, .tree = MPLAT_NO_HANDLE};
         return 1;
     }
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    (void)close(wire[1]);
+    mproc__posix_close(wire[1]);
     if (pid < 0) {
-        (void)close(wire[0]);
+        mproc__posix_close(wire[0]);
         return mproc__fail_os(error, "cannot fork");
     }
     return fill_child(ret_child, pid, wire[0]);

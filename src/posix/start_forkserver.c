@@ -49,7 +49,7 @@ static struct {
 static void close_fd(int *fd)
 {
     if (*fd >= 0) {
-        (void)close(*fd);
+        mproc__posix_close(*fd);
         *fd = -1;
     }
 }
@@ -59,12 +59,8 @@ static void forget(void)
 {
     static const pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
     client.mutex = fresh; // another thread may have held it
-    close_fd(&client.line);
-    if (client.is_ours) {
-        mplat_handle_close(client.server.sentinel);
-        mplat_handle_close(client.server.tree);
-        client.is_ours = false;
-    }
+    client.line = -1;     // private, hence closed
+    client.is_ours = false;
     client.n_starts = 0;
 }
 
@@ -72,6 +68,7 @@ void mproc__server_adopt(mplat_handle door)
 {
     client.door = (int)door.os;
     if (client.door >= 0) {
+        mproc__posix_share(client.door);
         (void)mproc__posix_raise_fd(&client.door);
     }
 }
@@ -145,17 +142,18 @@ static int spawn_server(mplat_handle door)
 static int start_server(void)
 {
     int door[2];
-    int rc = mproc__posix_socketpair(door);
+    int rc = mproc__posix_socketpair(door, true);
     if (rc < 0) {
         return rc;
     }
     rc = spawn_server((mplat_handle){door[1]});
-    (void)close(door[1]);
+    mproc__posix_close(door[1]);
     if (rc < 0) {
-        (void)close(door[0]);
+        mproc__posix_close(door[0]);
         return rc;
     }
     client.door = door[0];
+    mproc__posix_share(client.door); // copies may knock too
     return MPROC_OK;
 }
 
@@ -163,15 +161,15 @@ static int start_server(void)
 static int connect_server(void)
 {
     int line[2];
-    int rc = mproc__posix_socketpair(line);
+    int rc = mproc__posix_socketpair(line, true);
     if (rc < 0) {
         return rc;
     }
     const struct mproc__message hello = {.word = MPROC__WORD_HELLO, .member = mproc__self_id()};
     rc = mproc__posix_send(client.door, &hello, sizeof(hello), &line[1], 1);
-    (void)close(line[1]);
+    mproc__posix_close(line[1]);
     if (rc < 0) {
-        (void)close(line[0]);
+        mproc__posix_close(line[0]);
         return rc;
     }
     client.line = line[0];

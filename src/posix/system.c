@@ -4,6 +4,7 @@
  */
 #include "platform.h"
 
+#include "base/compiler.h"
 #include "base/status.h"
 #include "posix/posix.h"
 
@@ -31,7 +32,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int init_error;
 
 /* The key's value is never the hook itself: functions do not fit void pointers in ISO C. */
-static void (*thread_hook)(void);
+static MPROC__THREAD_LOCAL void (*thread_hook)(void);
 
 static void run_thread_hook(void *unused)
 {
@@ -104,7 +105,7 @@ int mplat_error(int os_error, char *text, size_t size)
 
 int mplat_thread_at_exit(void (*hook)(void))
 {
-    thread_hook = hook;
+    thread_hook = hook; // this thread's own: several may come here at once
     int error = pthread_setspecific(exit_key, &thread_hook);
     return error == 0 ? MPROC_OK : mproc__fail_os(error, "cannot watch the thread's end");
 }
@@ -148,8 +149,29 @@ bool mplat_has_threads(void)
     return living > 1;
 }
 
+static mplat_fork_hooks fork_hooks;
+
+static void before_fork(void)
+{
+    fork_hooks.before();
+    mproc__posix_private_lock();
+}
+
+static void after_fork(void)
+{
+    mproc__posix_private_unlock();
+    fork_hooks.parent();
+}
+
+static void after_fork_in_copy(void)
+{
+    mproc__posix_private_forget();
+    fork_hooks.child();
+}
+
 int mplat_at_fork(const mplat_fork_hooks *hooks)
 {
-    int error = pthread_atfork(hooks->before, hooks->parent, hooks->child);
+    fork_hooks = *hooks;
+    int error = pthread_atfork(before_fork, after_fork, after_fork_in_copy);
     return error == 0 ? MPROC_OK : mproc__fail_os(error, "cannot watch for fork()");
 }

@@ -25,7 +25,8 @@ int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle
     if (rc < 0) {
         return rc;
     }
-    // Shared in every way, as on other systems: who opens a log file must not lock others out of it.
+    // Shared in every way, as on other systems: who opens a log file must not lock others out of
+    // it.
     HANDLE file =
         CreateFileW(wide, for_writing ? GENERIC_WRITE : GENERIC_READ,
                     FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,

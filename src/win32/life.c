@@ -3,8 +3,10 @@
  * life.c: life tokens.
  *
  * Why     Threads do not die alone on Windows: a thread ends by returning, which gives its token
- *         back, or with its process. So a token names a process, and the kernel is asked about that.
- * Layout  opaque[HOLDER] of mplat_life: the holder's peer word (peer.h), 0: nobody. The rest is unused.
+ *         back, or with its process. So a token names a process, and the kernel is asked about
+ *         that.
+ * Layout  opaque[HOLDER] of mplat_life: the holder's peer word (peer.h), 0: nobody. The rest is
+ *         unused.
  * Always  the word is all there is: whoever finds it can find out whether the holder lives, however
  *         early after taking it that one was killed
  * Commit  the compare-and-swap of the word.

@@ -7,10 +7,10 @@
  * Reserve   SEC_RESERVE: the whole size is mapped once and costs address space only.
  * Commit    VirtualAlloc in one member's view commits the section's pages, for all views of all
  *           members at once, and charges them: a committed page never faults for want of memory.
- * Discard   Pages of a section cannot be decommitted, by anybody. MEM_RESET is the most there is: the
- *           system may take the memory, without writing it to the paging file, the charge stays. The
- *           bytes are zeroed first: what is then read is zero, whether the system took the page or
- *           not.
+ * Discard   Pages of a section cannot be decommitted, by anybody. MEM_RESET is the most there is:
+ *           the system may take the memory, without writing it to the paging file, the charge
+ *           stays. The bytes are zeroed first: what is then read is zero, whether the system took
+ *           the page or not.
  */
 #include "base/status.h"
 #include "platform.h"

@@ -2,9 +2,9 @@
 /*
  * module.c: which file a function comes from, and finding it again in another process.
  *
- * The build id is taken from the image's headers as they lie in memory: time stamp, size and check sum;
- * the GUID that the linker wrote for the debugger, if it did; and a hash of all the headers, which holds
- * each section's place and size, for linkers that leave out the former.
+ * The build id is taken from the image's headers as they lie in memory: time stamp, size and check
+ * sum; the GUID that the linker wrote for the debugger, if it did; and a hash of all the headers,
+ * which holds each section's place and size, for linkers that leave out the former.
  */
 #include "base/status.h"
 #include "platform.h"
@@ -151,8 +151,8 @@ static int compare(const mplat_module *wanted, HMODULE module)
 }
 
 /*
- * A loaded module of that name, held so that it stays; NULL: none. GetModuleHandleExW compares whole
- * paths with whole paths and bare names with the modules' bare names.
+ * A loaded module of that name, held so that it stays; NULL: none. GetModuleHandleExW compares
+ * whole paths with whole paths and bare names with the modules' bare names.
  */
 static HMODULE loaded_as(const mplat_module *wanted, const wchar_t *name)
 {

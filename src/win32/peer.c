@@ -4,8 +4,8 @@
  *
  * Why     Every wake of another process and every wait for a lock's owner needs a handle on that
  *         process. To open one and compare its birth takes three system calls.
- * Always  a kept handle is of the process its word names: an open handle keeps the number from being
- *         given to another process, and the birth was compared after the opening
+ * Always  a kept handle is of the process its word names: an open handle keeps the number from
+ *         being given to another process, and the birth was compared after the opening
  *         a handle with borrowers is not closed
  * Locks   `lock` guards `kept`; nothing that can take long is done under it
  * Bounds  SLOTS handles. A dead process's is closed by whoever finds it dead (mproc__peer_alive) or

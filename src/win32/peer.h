@@ -2,9 +2,9 @@
 /*
  * peer.h: other processes of the family as one word each, and open handles on them.
  *
- * A word is the process's number and the low half of its birth: 32 bits of 100 ns. Two processes get
- * the same word only if the second one has the first one's number and was born a multiple of 429.5 s
- * later, on the same 100 ns. 0 is nobody.
+ * A word is the process's number and the low half of its birth: 32 bits of 100 ns. Two processes
+ * get the same word only if the second one has the first one's number and was born a multiple of
+ * 429.5 s later, on the same 100 ns. 0 is nobody.
  */
 #ifndef MPROC_WIN32_PEER_H
 #define MPROC_WIN32_PEER_H
@@ -39,8 +39,8 @@ typedef struct mproc__peer {
 /**
  * Borrow a handle.
  *
- * @return 1 and the loan: the process may be dead by now; 0: it is gone; negative: it lives, as far as
- *         anybody knows, but may not be opened
+ * @return 1 and the loan: the process may be dead by now; 0: it is gone; negative: it lives, as far
+ *         as anybody knows, but may not be opened
  */
 int mproc__peer_get(uint64_t word, mproc__peer *ret_peer);
 

@@ -2,9 +2,9 @@
 /*
  * process.c: who a process is, whether it lives, ending it, and how it ended.
  *
- * A process is named by its number and the time of its creation. The number alone is given to another
- * process soon after the end, so whoever opens a process by number compares the birth afterwards: from
- * then on the open handle keeps the number from being given away.
+ * A process is named by its number and the time of its creation. The number alone is given to
+ * another process soon after the end, so whoever opens a process by number compares the birth
+ * afterwards: from then on the open handle keeps the number from being given away.
  */
 #include "base/atomic.h"
 #include "base/status.h"
@@ -125,8 +125,8 @@ int mplat_process_signal(const mplat_identity *who, enum mplat_signal what)
 }
 
 /*
- * A tree of processes that is being felled. Its members stay open, dead or not, so that their numbers
- * are not given to strangers while children are looked for by their parent's number.
+ * A tree of processes that is being felled. Its members stay open, dead or not, so that their
+ * numbers are not given to strangers while children are looked for by their parent's number.
  */
 #define TREE_MAX 1024
 
@@ -200,9 +200,9 @@ static int fell_children(tree *t)
 }
 
 /*
- * By number of the parent, as the system keeps no trees: a descendant whose own parent had ended before
- * is not found here. It ends with the job of the mproc child it stems from, when mplat_child.tree is
- * closed.
+ * By number of the parent, as the system keeps no trees: a descendant whose own parent had ended
+ * before is not found here. It ends with the job of the mproc child it stems from, when
+ * mplat_child.tree is closed.
  */
 int mplat_process_kill_tree(const mplat_identity *who)
 {
@@ -245,7 +245,8 @@ void mplat_copy_at_exit(void (*hook)(int code))
 void mplat_process_leave(int code)
 {
     (void)fflush(NULL);
-    // Not ExitProcess: the libraries' own ends would run, and wait for locks of threads that are gone.
+    // Not ExitProcess: the libraries' own ends would run, and wait for locks of threads that are
+    // gone.
     (void)TerminateProcess(GetCurrentProcess(), (UINT)code);
 }
 

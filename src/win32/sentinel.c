@@ -3,8 +3,8 @@
  * sentinel.c: waiting for one of any number of processes.
  *
  * One system call takes 64 handles. Beyond that the system's pool of waiting threads does it: one
- * registration for each handle, the first of them to fire says so and sets an event. All of them are gone
- * before mplat_sentinel_wait returns, so nothing of it outlives the call.
+ * registration for each handle, the first of them to fire says so and sets an event. All of them
+ * are gone before mplat_sentinel_wait returns, so nothing of it outlives the call.
  */
 #include "base/atomic.h"
 #include "base/status.h"

@@ -48,8 +48,8 @@ static int set_directory(const char *directory)
 }
 
 /*
- * Set or unset a variable, for getenv and for the system. The C library comes first: it takes an empty
- * value for none and would unset what the system then has right.
+ * Set or unset a variable, for getenv and for the system. The C library comes first: it takes an
+ * empty value for none and would unset what the system then has right.
  */
 static int set_variable(const char *text)
 {

@@ -2,14 +2,15 @@
 /*
  * spawn.c: starting a fresh copy of the program, and what that copy does first.
  *
- * Handles  The child inherits its three standard streams and nothing else, by an explicit list. The arena
- *          it fetches itself: the command line tells it which process started it and under which handle
- *          value that one has the section. So no inheritable handle of the arena ever exists, which a
- *          careless CreateProcess of another thread could pass on.
- * Tree     The child is born into a job of its own, whose one handle stays in the parent and is closed by
- *          the system when the parent ends: then the child ends, with all that it has started.
- * Line     PROGRAM --mproc-child PARENT BIRTH SECTION SIZE MEMBER PURPOSE, numbers in hexadecimal. They
- *          are no secret: who can use them may open the parent anyway.
+ * Handles  The child inherits its three standard streams and nothing else, by an explicit list. The
+ *          arena it fetches itself: the command line tells it which process started it and under
+ *          which handle value that one has the section. So no inheritable handle of the arena ever
+ *          exists, which a careless CreateProcess of another thread could pass on.
+ * Tree     The child is born into a job of its own, whose one handle stays in the parent and is
+ *          closed by the system when the parent ends: then the child ends, with all that it has
+ *          started.
+ * Line     PROGRAM --mproc-child PARENT BIRTH SECTION SIZE MEMBER PURPOSE, numbers in hexadecimal.
+ *          They are no secret: who can use them may open the parent anyway.
  */
 #include "base/compiler.h"
 #include "base/status.h"
@@ -45,7 +46,7 @@ static bool is_batch(const wchar_t *path)
            (_wcsicmp(path + length - 4, L".bat") == 0 || _wcsicmp(path + length - 4, L".cmd") == 0);
 }
 
-/** The whole path of the program to start; it also drops the blanks and dots that Windows ignores. */
+/** The whole path of the program to start, without the blanks and dots that Windows ignores. */
 static int find_program(const char *program, wchar_t **ret_path)
 {
     if (program == NULL) {
@@ -129,7 +130,8 @@ static int make_job(HANDLE *ret_job)
     }
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits;
     memset(&limits, 0, sizeof(limits));
-    // The second one keeps a crash before main() from putting up a dialog, which would never be answered.
+    // The second one keeps a crash before main() from putting up a dialog, which would never be
+    // answered.
     limits.BasicLimitInformation.LimitFlags =
         JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION;
     if (!SetInformationJobObject(job, JobObjectExtendedLimitInformation, &limits, sizeof(limits))) {
@@ -203,7 +205,8 @@ static int create_process(const launch *l, const char *name, PROCESS_INFORMATION
     startup.StartupInfo.hStdOutput = l->stdio[1];
     startup.StartupInfo.hStdError = l->stdio[2];
     startup.lpAttributeList = l->attributes;
-    // A program without a console has children without one: else each would get a window of its own.
+    // A program without a console has children without one: else each would get a window of its
+    // own.
     DWORD one;
     DWORD detached = GetConsoleProcessList(&one, 1) == 0 ? DETACHED_PROCESS : 0;
     if (!CreateProcessW(l->program, l->line, NULL, NULL, TRUE,
@@ -267,7 +270,7 @@ static bool read_number(const char *text, uint64_t *ret_number)
     return errno == 0 && end != text && *end == '\0';
 }
 
-/** A crash ends the process; without this it would stand in a dialog, alive, until somebody clicks. */
+/** A crash ends the process; without this it would stand in a dialog until somebody clicks. */
 static void refuse_dialogs(void)
 {
     (void)SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX |

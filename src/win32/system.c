@@ -43,8 +43,8 @@ static uint64_t choose_reserve(void)
 }
 
 /*
- * The system calls this when a thread ends, and also for the one that ends the process. Then the other
- * threads are gone, with whatever locks they held: nothing that could want one may run.
+ * The system calls this when a thread ends, and also for the one that ends the process. Then the
+ * other threads are gone, with whatever locks they held: nothing that could want one may run.
  */
 static void WINAPI call_thread_hook(void *value)
 {
@@ -247,8 +247,8 @@ int mplat_cpu_count(void)
     DWORD_PTR all = 0;
     int total = (int)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
     int count = total;
-    // The masks tell of one group of 64. An unrestricted process may use the others too, and a family
-    // is spread over them.
+    // The masks tell of one group of 64. An unrestricted process may use the others too, and a
+    // family is spread over them.
     if (GetProcessAffinityMask(GetCurrentProcess(), &mine, &all) && mine != all) {
         count = count_bits(mine);
     }

@@ -6,19 +6,22 @@
  *         found: each registered thread has a parker in the arena that says what it sleeps on and
  *         where its event is.
  * Layout  mplat_parker.opaque:
- *           KEY    what the thread sleeps on: the word's distance from the first parker, with the low
- *                  bit set; 0: nothing. Set by the sleeper; cleared by it or by the one who wakes it.
+ *           KEY    what the thread sleeps on: the word's distance from the first parker, with the
+ *                  low bit set; 0: nothing. Set by the sleeper; cleared by it or by the one who
+ *                  wakes it.
  *           PLACE  number of the process and value, there, of the thread's event; 0: no thread
  *           BIRTH  birth of that process
  *         PLACE and BIRTH are the claiming thread's, while KEY is 0.
- * Always  W1  the sleeper sets KEY, then looks at the word; the waker has changed the word, then looks
- *             at KEY. A full barrier lies between the two on either side, so at least one sees the other.
- *         W2  a wake is the swap of KEY to 0: each sleeper is counted once. A sleeper that finds its KEY
- *             cleared has been woken, even if its time ran out meanwhile.
- *         W3  an event's handle value means a parking event as long as its process lives: events are
- *             reused, never closed. So a late wake hits the wrong sleeper at worst, which is allowed.
- * Death   of a sleeper: its KEY stays and is cleared by the next wake, which goes on to another one.
- *         Of a waker between the swap and the event: the wake is lost; callers wait in slices.
+ * Always  W1  the sleeper sets KEY, then looks at the word; the waker has changed the word, then
+ *             looks at KEY. A full barrier lies between the two on either side, so at least one
+ *             sees the other.
+ *         W2  a wake is the swap of KEY to 0: each sleeper is counted once. A sleeper that finds
+ *             its KEY cleared has been woken, even if its time ran out meanwhile.
+ *         W3  an event's handle value means a parking event as long as its process lives: events
+ *             are reused, never closed. So a late wake hits the wrong sleeper at worst, which is
+ *             allowed.
+ * Death   of a sleeper: its KEY stays and is cleared by the next wake, which goes on to another
+ *         one. Of a waker between the swap and the event: the wake is lost; callers wait in slices.
  */
 #include "base/atomic.h"
 #include "base/check.h"
@@ -167,7 +170,7 @@ static int sleep_parked(const uint32_t *word, uint32_t expected, int64_t deadlin
         }
         DWORD rc = WaitForMultipleObjects(owner != NULL ? 2 : 1, handles, FALSE, milliseconds);
         if (rc == WAIT_OBJECT_0 + 1 || rc == WAIT_FAILED) {
-            return 0; // the owner is dead; or anything may be wrong, and the caller looks for itself
+            return 0; // the owner is dead; or anything may be wrong: the caller looks
         }
         // An event that is set while KEY is still ours was meant for an earlier sleep.
     }
@@ -207,8 +210,8 @@ int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *
 /* ---- wake ------------------------------------------------------------------------------------ */
 
 /*
- * Copies of other processes' events, so that a wake is one system call. Found by the parker's index;
- * a copy counts while its place and birth are the parker's.
+ * Copies of other processes' events, so that a wake is one system call. Found by the parker's
+ * index; a copy counts while its place and birth are the parker's.
  */
 typedef struct copy {
     uint64_t place; // 0: empty
@@ -293,7 +296,7 @@ static mplat_identity read_place(const mplat_parker *parker, uint64_t *ret_place
     return (mplat_identity){(int64_t)(*ret_place >> 32), birth};
 }
 
-/** Set the event of the thread that a parker belongs to now. False: it is dead, or there is none. */
+/** Set the event of the thread that has a parker now. False: it is dead, or there is none. */
 static bool rouse(uint32_t index, uint64_t place, const mplat_identity *who)
 {
     mplat_identity self = mplat_self();
@@ -308,11 +311,13 @@ static bool rouse(uint32_t index, uint64_t place, const mplat_identity *who)
 }
 
 /*
- * Wake the thread in a parker if it sleeps on `key`. True when a living thread has certainly got it.
+ * Wake the thread in a parker if it sleeps on `key`. True when a living thread has certainly got
+ * it.
  *
- * The thread is looked up again after the swap, since its parker may have become another thread's, which
- * slept on the same word. Then that one is woken; but as the swap may also have hit what a dead thread
- * had left, the wake is not counted, and one more sleeper may be woken than was asked for.
+ * The thread is looked up again after the swap, since its parker may have become another thread's,
+ * which slept on the same word. Then that one is woken; but as the swap may also have hit what a
+ * dead thread had left, the wake is not counted, and one more sleeper may be woken than was asked
+ * for.
  */
 static bool wake_one(uint32_t index, uint64_t key)
 {
@@ -341,7 +346,8 @@ void mplat_wake(uint32_t *word, int n)
         return;
     }
     uint64_t key = key_of(word);
-    // Begin at another place each time: with the same one, the last sleepers might never have a turn.
+    // Begin at another place each time: with the same one, the last sleepers might never have a
+    // turn.
     uint32_t index = mproc__add32(&turn, 1) % count;
     for (uint32_t seen = 0; seen < count && n > 0; seen++) {
         n -= wake_one(index, key) ? 1 : 0;

@@ -29,8 +29,9 @@ static inline mplat_handle mproc__win_handle(void *object)
 }
 
 /**
- * How long a kernel wait must last to reach `deadline`: whole milliseconds, rounded up; 0 when it has
- * passed. Long waits come in pieces, so a wait that timed out proves nothing: look at the clock.
+ * How long a kernel wait must last to reach `deadline`: whole milliseconds, rounded up; 0 when it
+ * has passed. Long waits come in pieces, so a wait that timed out proves nothing: look at the
+ * clock.
  */
 uint32_t mproc__win_milliseconds(int64_t deadline);
 

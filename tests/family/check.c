@@ -88,7 +88,8 @@ static bool see_block(walk *w, uint64_t offset, uint64_t bytes)
     uint64_t room = (head->payload - offset - sizeof(*head)) / 8;
     if (head->bytes > bytes || head->payload + head->size != offset + head->bytes ||
         head->references > room) {
-        return wrong("block %#" PRIx64 ": %" PRIu64 " bytes, size %" PRIu64 ", %" PRIu64 " references",
+        return wrong("block %#" PRIx64 ": %" PRIu64 " bytes, size %" PRIu64 ", %" PRIu64
+                     " references",
                      offset, head->bytes, head->size, head->references);
     }
     const uint64_t *references = (const uint64_t *)(const void *)(head + 1);
@@ -120,14 +121,14 @@ static bool see_span(walk *w, uint64_t index)
         const struct mproc__block_shm *head =
             mproc__at(mproc__granule_offset(index) + (next - 1) * bytes);
         if (next > fresh || n_free > fresh || head->state != 0) {
-            return wrong("span %" PRIu64 ": block %" PRIu64 " does not belong in its free list", index,
-                         next - 1);
+            return wrong("span %" PRIu64 ": block %" PRIu64 " does not belong in its free list",
+                         index, next - 1);
         }
         next = head->next;
     }
     if (used + n_free != fresh) {
-        return wrong("span %" PRIu64 ": used %" PRIu64 " + free %" PRIu64 " != fresh %" PRIu64, index,
-                     used, n_free, fresh);
+        return wrong("span %" PRIu64 ": used %" PRIu64 " + free %" PRIu64 " != fresh %" PRIu64,
+                     index, used, n_free, fresh);
     }
     uint64_t n_used = 0;
     for (uint64_t i = 0; i < fresh; i++) {
@@ -141,7 +142,8 @@ static bool see_span(walk *w, uint64_t index)
         }
     }
     w->partial[class_of] += used < most ? 1 : 0;
-    return n_used == used || wrong("span %" PRIu64 ": %" PRIu64 " blocks, not %" PRIu64, index, n_used, used);
+    return n_used == used ||
+           wrong("span %" PRIu64 ": %" PRIu64 " blocks, not %" PRIu64, index, n_used, used);
 }
 
 static bool see_large(walk *w, uint64_t index, uint64_t length)
@@ -173,10 +175,13 @@ static bool see_runs(walk *w)
         for (uint64_t i = 0; is_right && i < length; i++) {
             const struct mproc__page_shm *page = mproc__page_at(index + i);
             if (i > 0 && mproc__page_kind(page->state) != MPROC__RUN_INSIDE) {
-                return wrong("granule %" PRIu64 " is in the run at %" PRIu64 ", and one", index + i, index);
+                return wrong("granule %" PRIu64 " is in the run at %" PRIu64 ", and one", index + i,
+                             index);
             }
-            is_right = page->committed <= MPROC__MEMORY_UNSURE || wrong("committed is no such thing");
-            w->free_ready += kind == MPROC__RUN_FREE && page->committed == MPROC__MEMORY_READY ? 1 : 0;
+            is_right =
+                page->committed <= MPROC__MEMORY_UNSURE || wrong("committed is no such thing");
+            w->free_ready +=
+                kind == MPROC__RUN_FREE && page->committed == MPROC__MEMORY_READY ? 1 : 0;
         }
         if (!is_right) {
             return false;
@@ -195,11 +200,11 @@ static bool see_list(uint64_t first, uint64_t length, enum mproc__run_kind kind,
     uint64_t n = 0;
     for (uint64_t place = first; place != 0; n++) {
         const struct mproc__page_shm *page = mproc__page_at(place - 1);
-        uint32_t found =
-            kind == MPROC__RUN_FREE ? mproc__page_order(page->state) : mproc__page_class(page->state);
+        uint32_t found = kind == MPROC__RUN_FREE ? mproc__page_order(page->state)
+                                                 : mproc__page_class(page->state);
         if (n >= length || mproc__page_kind(page->state) != kind || found != of) {
-            return wrong("granule %" PRIu64 " does not belong in the list of kind %d, %u", place - 1,
-                         (int)kind, of);
+            return wrong("granule %" PRIu64 " does not belong in the list of kind %d, %u",
+                         place - 1, (int)kind, of);
         }
         if (page->links >> 32 != previous) {
             return wrong("granule %" PRIu64 " has another one before it", place - 1);
@@ -207,8 +212,8 @@ static bool see_list(uint64_t first, uint64_t length, enum mproc__run_kind kind,
         previous = place;
         place = page->links & UINT32_MAX;
     }
-    return n == length || wrong("the list of kind %d, %u has %" PRIu64 " runs, not %" PRIu64, (int)kind, of,
-                                n, length);
+    return n == length || wrong("the list of kind %d, %u has %" PRIu64 " runs, not %" PRIu64,
+                                (int)kind, of, n, length);
 }
 
 /** P2 and H2. */
@@ -257,7 +262,8 @@ static bool see_ledger(walk *w, const struct mproc__member_shm *slot)
     }
     // A copy that died while its ledger was cloned has lost its free ones; it is to be buried.
     return n == n_free || slot->life == MPROC__LIFE_STARTING ||
-           wrong("member %#" PRIx64 " has %" PRIu64 " free entries, not %" PRIu64, slot->id, n, n_free);
+           wrong("member %#" PRIx64 " has %" PRIu64 " free entries, not %" PRIu64, slot->id, n,
+                 n_free);
 }
 
 static struct mproc__member_shm *slot_at(uint64_t index)
@@ -315,8 +321,8 @@ static bool see_counts(walk *w)
         return wrong("something holds %#" PRIx64 ", which is no block", w->held.items[at].offset);
     }
     return (w->blocks.count == heap->live_blocks && w->bytes == heap->live_bytes) ||
-           wrong("%zu blocks of %" PRIu64 " bytes, not %" PRIu64 " of %" PRIu64, w->blocks.count, w->bytes,
-                 heap->live_blocks, heap->live_bytes);
+           wrong("%zu blocks of %" PRIu64 " bytes, not %" PRIu64 " of %" PRIu64, w->blocks.count,
+                 w->bytes, heap->live_blocks, heap->live_bytes);
 }
 
 const char *check_family(void)

@@ -30,22 +30,22 @@ const char *check_family(void);
 void check_widen(size_t count);
 
 /** Assert that all is well; in the process that runs the cases. */
-#define CHECK_FAMILY()                                                                             \
-    do {                                                                                           \
-        const char *wrong_ = check_family();                                                       \
-        if (wrong_ != NULL) {                                                                      \
-            printf("%s:%d: %s ... ", __FILE__, __LINE__, wrong_);                                  \
-        }                                                                                          \
-        CU_ASSERT_PTR_NULL(wrong_);                                                                \
+#define CHECK_FAMILY()                                            \
+    do {                                                          \
+        const char *wrong_ = check_family();                      \
+        if (wrong_ != NULL) {                                     \
+            printf("%s:%d: %s ... ", __FILE__, __LINE__, wrong_); \
+        }                                                         \
+        CU_ASSERT_PTR_NULL(wrong_);                               \
     } while (0)
 
 /** Assert that the figures are what they were. */
-#define CHECK_BACK_TO(before)                                                                      \
-    do {                                                                                           \
-        const check_figures now_ = check_read();                                                   \
-        CU_ASSERT_EQUAL(now_.live_blocks, (before).live_blocks);                                   \
-        CU_ASSERT_EQUAL(now_.live_bytes, (before).live_bytes);                                     \
-        CU_ASSERT_EQUAL(now_.used_members, (before).used_members);                                 \
+#define CHECK_BACK_TO(before)                                      \
+    do {                                                           \
+        const check_figures now_ = check_read();                   \
+        CU_ASSERT_EQUAL(now_.live_blocks, (before).live_blocks);   \
+        CU_ASSERT_EQUAL(now_.live_bytes, (before).live_bytes);     \
+        CU_ASSERT_EQUAL(now_.used_members, (before).used_members); \
     } while (0)
 
 #endif

@@ -20,6 +20,7 @@
 #define LARGE_BYTES ((uint64_t)200 << 10)
 #define HUGE_BYTES ((uint64_t)33 << 20) /* more than what the heap keeps */
 #define N_HELD 3
+#define FULL_THREADS 32u
 
 static mproc__hold held[2];
 static mproc__member_id other;
@@ -38,7 +39,7 @@ static mproc__hold create(uint64_t size, uint32_t n_references)
 
 uint64_t ops_share(void)
 {
-    check_widen(200); // what a victim holds passes through this process's ledger at its burial
+    check_widen(70); // what a victim holds passes through this process's ledger at its burial
     return create(sizeof(struct ops_shm), 0).offset;
 }
 
@@ -69,6 +70,7 @@ static void leave_full(uint64_t shared)
 {
     (void)shared;
     mproc__thread_leave();
+    mproc__store32_release(&mproc__shm()->n_threads, FULL_THREADS); // the others are not in use
     struct mproc__thread_shm *slots = mproc__at(MPROC__THREADS_AT);
     for (uint32_t i = 0; i < mproc__load32_acquire(&mproc__shm()->n_threads); i++) {
         (void)mplat_life_claim(&slots[i].life);
@@ -102,8 +104,9 @@ static void create_small(uint64_t shared)
 /* Of a class that no test uses: the first one needs a span. */
 static void create_span(uint64_t shared)
 {
+    mproc__hold hold;
     (void)shared;
-    (void)create(20000, 0);
+    CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, 20000, 0, false, &hold) == 0);
 }
 
 static void create_large(uint64_t shared)
@@ -197,7 +200,9 @@ static void clone(uint64_t shared)
 /* With a hole in the ledger, and something in a second segment. */
 static void prepare_clone(uint64_t shared)
 {
-    fill_ledger(shared);
+    for (int i = 0; i < 70; i++) {
+        attach(shared);
+    }
     prepare_one(shared);
     mproc__block_release(held[1]);
     new_member(shared);

@@ -37,8 +37,8 @@ static uint64_t count_ready(void)
 static void test_heap__blocks_of_all_sizes(void)
 {
     const check_figures before = check_read();
-    static const uint64_t around[] = {64,       128,      192,     512,        1024,
-                                      4 * KIB,  32 * KIB, 64 * KIB, 128 * KIB, 1 * MIB};
+    static const uint64_t around[] = {64,      128,      192,      512,       1024,
+                                      4 * KIB, 32 * KIB, 64 * KIB, 128 * KIB, 1 * MIB};
     mproc__hold holds[10 * 5];
     size_t n = 0;
     for (size_t i = 0; i < 10; i++) {
@@ -77,7 +77,8 @@ static void test_heap__random_order(void)
         mproc__hold *hold = &holds[testlib_random() % N];
         if (hold->offset == 0) {
             uint32_t shift = testlib_random() % 18;
-            *hold = create(testlib_random() % ((uint64_t)1 << shift) + 1, testlib_random() % 4 == 0);
+            *hold =
+                create(testlib_random() % ((uint64_t)1 << shift) + 1, testlib_random() % 4 == 0);
         } else {
             mproc__block_release(*hold);
             hold->offset = 0;

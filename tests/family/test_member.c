@@ -108,8 +108,8 @@ static void test_member__burying_gives_all_back(void)
     mproc__member_id id = new_member(mproc__self_id(), "rich");
     for (int i = 0; i < N; i++) {
         mproc__hold hold;
-        CU_ASSERT_EQUAL_FATAL(mproc__block_create(MPROC__KIND_TEST, i % 100 == 0 ? 100000 : 100, 0, false,
-                                                  &hold), 0);
+        CU_ASSERT_EQUAL_FATAL(
+            mproc__block_create(MPROC__KIND_TEST, i % 100 == 0 ? 100000 : 100, 0, false, &hold), 0);
         CU_ASSERT_EQUAL_FATAL(mproc__block_give(hold, id), 0);
     }
     CHECK_FAMILY();
@@ -191,7 +191,8 @@ static void test_member__orphans_are_swept(void)
     end(parent);
     mproc__member_sweep();
     mproc__member_sweep(); // those that the first one orphaned
-    CU_ASSERT_EQUAL(mproc__member_at(running)->life, MPROC__LIFE_RUNNING); // alive: it is this process
+    CU_ASSERT_EQUAL(mproc__member_at(running)->life,
+                    MPROC__LIFE_RUNNING); // alive: it is this process
     CU_ASSERT_EQUAL(check_read().used_members, before.used_members + 1);
     CU_ASSERT_NOT_EQUAL(mproc__member_at(child)->life, MPROC__LIFE_STARTING);
     end(running);

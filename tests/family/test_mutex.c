@@ -51,7 +51,8 @@ static int acquire(mproc_timeout timeout)
 static mproc_process *start(mproc_process_fn fn, long count)
 {
     const mproc_context *fork = mproc_get_context("fork");
-    const mproc_process_options options = {.context = fork != NULL ? fork : mproc_get_context("spawn")};
+    const mproc_process_options options = {.context =
+                                               fork != NULL ? fork : mproc_get_context("spawn")};
     mproc_process *process = NULL;
     int rc = mproc_process_start(&process, fn, MPROC_ARGS(reference, (int64_t)count), &options);
     CU_ASSERT_EQUAL_FATAL(rc, 0);
@@ -93,6 +94,9 @@ static void increment(int64_t count)
         CHILD_CHECK(acquire(MPROC_FOREVER) == 0);
         CHILD_CHECK(state->a == state->b);
         state->a++;
+        if (i % 64 == 0) {
+            apr_thread_yield(); // long enough that others go to sleep
+        }
         state->b++;
         mproc__mutex_release(&state->mutex);
     }
@@ -121,7 +125,8 @@ static void test_mutex__threads_one_at_a_time(void)
     int64_t slice = mproc__slice_ns;
     mproc__slice_ns = INT64_MAX / 4;
     for (int i = 0; i < N_THREADS; i++) {
-        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, increment_thread, &count, pool), 0);
+        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, increment_thread, &count, pool),
+                              0);
     }
     for (int i = 0; i < N_THREADS; i++) {
         apr_status_t unused;

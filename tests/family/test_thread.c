@@ -101,7 +101,8 @@ static void test_thread__many_at_once(void)
     static bool is_used[65536];
     static apr_thread_t *threads[N_THREADS];
     for (size_t i = 0; i < N_THREADS; i++) {
-        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, enter_and_wait, &ids[i], pool), 0);
+        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, enter_and_wait, &ids[i], pool),
+                              0);
     }
     while (mproc__load32_acquire(&n_ready) < N_THREADS) {
         apr_thread_yield();
@@ -111,7 +112,8 @@ static void test_thread__many_at_once(void)
     uint32_t n_wrong = 0;
     for (size_t i = 0; i < N_THREADS; i++) {
         uint32_t place = place_of(ids[i]);
-        n_wrong += place == 0 || place > n || is_used[place] || mproc__thread_is_dead(ids[i]) ? 1 : 0;
+        n_wrong +=
+            place == 0 || place > n || is_used[place] || mproc__thread_is_dead(ids[i]) ? 1 : 0;
         is_used[place] = true;
     }
     CU_ASSERT_EQUAL(n_wrong, 0);

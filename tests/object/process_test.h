@@ -30,6 +30,24 @@
 #define CODE_KILLED (-9)
 #endif
 
+/** Whether a sanitizer is at work, which needs memory and address space of its own. */
+#if defined(__has_feature)
+#define HAS_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITIZER 1
+#else
+#define HAS_SANITIZER 0
+#endif
+
+/* Its background thread is in every process, so that none is fit to be copied. */
+#if defined(__has_feature)
+#define HAS_THREAD_SANITIZER __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define HAS_THREAD_SANITIZER 1
+#else
+#define HAS_THREAD_SANITIZER 0
+#endif
+
 /** The method that the cases run with just now. */
 static inline bool method_is(const char *name)
 {
@@ -156,7 +174,8 @@ static inline int process_test_main(int argc, char **argv, const char *suite,
     bool has_run = false;
     int failed = 0;
     for (size_t i = 0; methods[i] != NULL; i++) {
-        if (wanted != NULL && strcmp(wanted, methods[i]) != 0) {
+        bool is_unfit = HAS_THREAD_SANITIZER && strcmp(methods[i], "fork") == 0;
+        if (is_unfit || (wanted != NULL && strcmp(wanted, methods[i]) != 0)) {
             continue;
         }
         has_run = true;
@@ -167,17 +186,17 @@ static inline int process_test_main(int argc, char **argv, const char *suite,
         failed |= testlib_main(argc, argv, suite, cases, count);
     }
     if (!has_run) {
-        printf("skipped: this system has no start method %s\n", wanted);
+        printf("skipped: no start method %s on this system, or with this sanitizer\n", wanted);
         return TESTLIB_SKIPPED;
     }
     return failed;
 }
 
-#define PROCESS_TEST_MAIN(suite, cases)                                                            \
-    int main(int argc, char **argv)                                                                \
-    {                                                                                              \
-        (void)mproc_main(argc, argv);                                                              \
-        return process_test_main(argc, argv, suite, cases, sizeof(cases) / sizeof((cases)[0]));    \
+#define PROCESS_TEST_MAIN(suite, cases)                                                         \
+    int main(int argc, char **argv)                                                             \
+    {                                                                                           \
+        (void)mproc_main(argc, argv);                                                           \
+        return process_test_main(argc, argv, suite, cases, sizeof(cases) / sizeof((cases)[0])); \
     }
 
 #endif

@@ -260,8 +260,8 @@ static int grow_tree(const mproc_args *args)
     CHILD_CHECK(pid > 0);
     if (depth > 0) {
         mproc_process *child;
-        CHILD_CHECK(mproc_process_start(&child, grow_tree,
-                                        MPROC_ARGS(depth - 1, pipe_path, block), NULL) == 0);
+        CHILD_CHECK(mproc_process_start(&child, grow_tree, MPROC_ARGS(depth - 1, pipe_path, block),
+                                        NULL) == 0);
     }
     add_word(words_of(block));
     return stay();
@@ -285,7 +285,8 @@ static void test_fork__kill_tree(void)
     mplat_handle end = {fd};
     size_t index;
     char unused;
-    CU_ASSERT_EQUAL(mplat_sentinel_wait(&end, 1, mplat_now() + mproc_seconds(10), &index), MPROC_OK);
+    CU_ASSERT_EQUAL(mplat_sentinel_wait(&end, 1, mplat_now() + mproc_seconds(10), &index),
+                    MPROC_OK);
     CU_ASSERT_EQUAL(read(fd, &unused, 1), 0);
     (void)close(fd);
     (void)unlink(path);

@@ -73,7 +73,8 @@ static int check_descriptors(const mproc_args *args)
             continue;
         }
         target[n > 0 ? n : 0] = '\0';
-        bool is_ours = strncmp(target, "socket:", 7) == 0 || strncmp(target, "/memfd:mproc", 12) == 0;
+        bool is_ours =
+            strncmp(target, "socket:", 7) == 0 || strncmp(target, "/memfd:mproc", 12) == 0;
         if (!is_ours || (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0) {
             fprintf(stderr, "child: descriptor %d is %s\n", fd, target);
             return TESTLIB_CHILD_FAILED;

@@ -294,7 +294,7 @@ static void test_limits__descriptors(void)
 
 static void test_limits__address_space(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if HAS_SANITIZER
     testlib_skip("a sanitizer needs all the address space");
 #else
     CU_ASSERT_EQUAL(play("little_address_space", (rlim_t)256 << 20), 0);

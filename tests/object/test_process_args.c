@@ -82,7 +82,7 @@ static int use_after_parent(const mproc_args *args)
     CHILD_CHECK(await_word(&words[0], 1));
     CHILD_CHECK(strcmp(mproc_block_data(block), "from the parent") == 0);
     // A hold of its own outlives what belongs to the arguments.
-    mproc_block *mine;
+    static mproc_block *mine;
     CHILD_CHECK(mproc_block_attach(&mine, block) == 0);
     CHILD_CHECK(mproc_block_data(mine) == mproc_block_data(block));
     set_word(&words[1], 1);

@@ -137,7 +137,8 @@ static void run_threads(apr_thread_start_t function, void *arg)
     CU_ASSERT_EQUAL_FATAL(apr_initialize(), APR_SUCCESS);
     CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
     for (int i = 0; i < N_THREADS; i++) {
-        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, function, arg, pool), APR_SUCCESS);
+        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&threads[i], NULL, function, arg, pool),
+                              APR_SUCCESS);
     }
     for (int i = 0; i < N_THREADS; i++) {
         apr_status_t unused;
@@ -180,7 +181,8 @@ static void test_process_end__joined_by_many_threads(void)
         apr_thread_t *thread;
         CU_ASSERT_EQUAL_FATAL(apr_initialize(), APR_SUCCESS);
         CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
-        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&thread, NULL, release_it, &all, pool), APR_SUCCESS);
+        CU_ASSERT_EQUAL_FATAL(apr_thread_create(&thread, NULL, release_it, &all, pool),
+                              APR_SUCCESS);
         run_threads(join_it, &all);
         apr_status_t unused;
         CU_ASSERT_EQUAL(apr_thread_join(&unused, thread), APR_SUCCESS);

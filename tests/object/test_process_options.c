@@ -26,8 +26,8 @@ static void set_up(void)
     CU_ASSERT_EQUAL_FATAL(apr_initialize(), APR_SUCCESS);
     CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
     CU_ASSERT_EQUAL_FATAL(apr_temp_dir_get(&base, pool), APR_SUCCESS);
-    folder = apr_psprintf(pool, "%s/mproc-%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT, base, (apr_int64_t)mproc_process_pid(NULL),
-                          (apr_int64_t)mplat_now());
+    folder = apr_psprintf(pool, "%s/mproc-%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT, base,
+                          (apr_int64_t)mproc_process_pid(NULL), (apr_int64_t)mplat_now());
     CU_ASSERT_EQUAL_FATAL(apr_dir_make(folder, APR_FPROT_OS_DEFAULT, pool), APR_SUCCESS);
 }
 
@@ -163,7 +163,8 @@ static void test_process_options__directory(void)
                                        APR_FILEPATH_TRUENAME | APR_FILEPATH_NATIVE, pool),
                     APR_SUCCESS);
     mproc_process_options options = {.cwd = folder};
-    CU_ASSERT_EQUAL(end_of(start_with(say_where, MPROC_ARGS((const char *)canonical), &options)), 0);
+    CU_ASSERT_EQUAL(end_of(start_with(say_where, MPROC_ARGS((const char *)canonical), &options)),
+                    0);
     apr_finfo_t info;
     CU_ASSERT_EQUAL(apr_stat(&info, in_folder("made"), APR_FINFO_TYPE, pool), APR_SUCCESS);
     // The parent has not moved, and where it moves its next children go along.
@@ -240,8 +241,8 @@ static void test_process_options__one_file_for_both(void)
 {
     set_up();
     const char *path = in_folder("both");
-    const mproc_process_options options = {
-        .stdout_path = path, .stderr_path = apr_pstrdup(pool, path)};
+    const mproc_process_options options = {.stdout_path = path,
+                                           .stderr_path = apr_pstrdup(pool, path)};
     CU_ASSERT_EQUAL(end_of(start_with(echo, NULL, &options)), 0);
     // The default input is the null device, whatever the parent's is; nothing overwrites the other.
     CU_ASSERT_STRING_EQUAL(read_file("both"), "out nothing\nerr nothing\n");
@@ -278,11 +279,8 @@ static void test_process_options__mask_priority_processor(void)
     while (!CPU_ISSET((size_t)cpu, &set)) {
         cpu++;
     }
-    mproc_process_options options = {.nice = 3,
-                                     .set_umask = true,
-                                     .umask = 027,
-                                     .cpus = &cpu,
-                                     .n_cpus = 1};
+    mproc_process_options options = {
+        .nice = 3, .set_umask = true, .umask = 027, .cpus = &cpu, .n_cpus = 1};
     CU_ASSERT_EQUAL(end_of(start_with(check_self, MPROC_ARGS(old + 3, 027, cpu), &options)), 0);
     // A mask of 0 is one too, and without the wish nothing changes.
     options = (mproc_process_options){.set_umask = true};
@@ -299,7 +297,8 @@ static void test_process_options__mask_priority_processor(void)
         CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
     }
     options = (mproc_process_options){.n_cpus = 1};
-    CU_ASSERT_EQUAL(mproc_process_start(&child, return_code, MPROC_ARGS(0), &options), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_process_start(&child, return_code, MPROC_ARGS(0), &options),
+                    MPROC_EINVAL);
 }
 
 static void test_process_options__user(void)

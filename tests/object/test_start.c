@@ -84,9 +84,9 @@ static int leave_children_behind(const mproc_args *args)
     bool leaves_by_exit;
     CHILD_CHECK(MPROC_UNPACK(args, &block, &leaves_by_exit) == 0);
     const mproc_process_options daemon = {.is_daemon = true};
-    mproc_process *child;
-    CHILD_CHECK(mproc_process_start(&child, linger, MPROC_ARGS(block), &daemon) == 0);
-    CHILD_CHECK(mproc_process_start(&child, linger, MPROC_ARGS(block), NULL) == 0);
+    static mproc_process *left[2]; // for leak checkers: known to the end
+    CHILD_CHECK(mproc_process_start(&left[0], linger, MPROC_ARGS(block), &daemon) == 0);
+    CHILD_CHECK(mproc_process_start(&left[1], linger, MPROC_ARGS(block), NULL) == 0);
     CHILD_CHECK(await_word(&words_of(block)[1], 2));
     set_word(&words_of(block)[0], 1);
     if (leaves_by_exit) {
@@ -142,8 +142,8 @@ static void test_start__method_by_context(void)
                                                .name = "one"};
         // The child's default is its parent's default, not the method it was started by.
         mproc_process *child = start_with(
-            descend,
-            MPROC_ARGS(0, mproc_get_start_method(), "one", "MainProcess", block), &options);
+            descend, MPROC_ARGS(0, mproc_get_start_method(), "one", "MainProcess", block),
+            &options);
         CU_ASSERT_EQUAL(end_of(child), 0);
     }
     mproc_block_close(block);
@@ -189,8 +189,9 @@ static void test_start__another_build_of_the_library(void)
     set_up();
     const char *base;
     CU_ASSERT_EQUAL_FATAL(apr_temp_dir_get(&base, pool), APR_SUCCESS);
-    const char *path = apr_psprintf(pool, "%s/mproc-module-%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT ".so", base,
-                                    (apr_int64_t)mproc_process_pid(NULL), (apr_int64_t)mplat_now());
+    const char *path =
+        apr_psprintf(pool, "%s/mproc-module-%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT ".so", base,
+                     (apr_int64_t)mproc_process_pid(NULL), (apr_int64_t)mplat_now());
     const char *aside = apr_pstrcat(pool, path, ".old", NULL);
     copy_file(MODULE_A, path);
     apr_dso_handle_t *library;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * child.h: a family in small, on nothing but platform.h: an arena with a few words in it, and children
- * of the test's own executable that play roles.
+ * child.h: a family in small, on nothing but platform.h: an arena with a few words in it, and
+ * children of the test's own executable that play roles.
  *
- * A role is a function; its place in the table travels as the boot's purpose, and the boot's member says
- * which of the arena's parkers and words is the child's. What a role returns is the exit code.
+ * A role is a function; its place in the table travels as the boot's purpose, and the boot's member
+ * says which of the arena's parkers and words is the child's. What a role returns is the exit code.
  */
 #ifndef TESTS_PLATFORM_CHILD_H
 #define TESTS_PLATFORM_CHILD_H
@@ -90,7 +90,7 @@ static inline mplat_start child_start_of(unsigned role, unsigned me)
     };
 }
 
-/** Start a child in a role, also from a role; `me` is its parker, so not 0, and no other living child's. */
+/** Start a child in a role, also from a role; `me` is its parker: not 0, nor taken. */
 static inline int child_start(unsigned role, unsigned me, mplat_child *ret_child)
 {
     mplat_start start = child_start_of(role, me);

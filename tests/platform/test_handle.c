@@ -35,7 +35,7 @@ static int count_stdin(unsigned me)
     return count;
 }
 
-/* ---- files by UTF-8 name, whatever the C library thinks of it --------------------------------- */
+/* ---- children with files for streams --------------------------------------------------------- */
 
 /** Run a child whose streams are the files named; NULL: not set. */
 static int32_t run_with(unsigned role, const char *in, const char *out, const char *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_module.c: where a function comes from, and finding it again: here, in a child, in a library that
- * the child has to load.
+ * test_module.c: where a function comes from, and finding it again: here, in a child, in a library
+ * that the child has to load.
  */
 #include "platform/child.h"
 

@@ -296,7 +296,7 @@ static void test_process__wait_for_one_of_few(void)
     child_end();
 }
 
-/** Every end is told once and with the right place, though there are more than one call can watch. */
+/** Every end is told once and with the right place; there are more than one call can watch. */
 static void test_process__wait_for_two_hundred(void)
 {
     enum { MANY = 200 };
@@ -412,7 +412,7 @@ static void test_process__several_threads_start_at_once(void)
 
 /* ---- trees ----------------------------------------------------------------------------------- */
 
-/** Wait for the end of a process that is no child: look, and sleep a little on a word nobody wakes. */
+/** Wait for the end of a process that is no child: look, and sleep on a word nobody wakes. */
 static bool is_gone_soon(const mplat_identity *who)
 {
     int64_t deadline = child_deadline();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_wait.c: wait and wake, within a process and across processes, with the dying among the sleepers.
+ * test_wait.c: wait and wake, within a process and across processes, with the dying among the
+ * sleepers.
  *
- * No deadline here is ever reached when all is well: a lost wake shows as a failure, not as a delay.
+ * No deadline here is ever reached when all is well: a lost wake shows as a failure, not as a
+ * delay.
  */
 #include "platform/child.h"
 
@@ -263,7 +265,7 @@ static void test_wait__dead_threads_parker_serves_the_next(void)
     child_end();
 }
 
-/** Where the system can tell, the wait ends with the owner; where it cannot, the caller's slice does. */
+/** Where the system can tell, the wait ends with the owner; else the caller's slice does. */
 static void test_wait__ends_with_the_owner(void)
 {
     child_found();

@@ -15,6 +15,8 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#define N_THREADS 4
+
 #define MARK "MPROC_TEST_ORPHANS="
 
 /* Far more than the second they have: a machine may be busy. */
@@ -43,28 +45,30 @@ static int branch(const mproc_args *args)
 static void *APR_THREAD_FUNC plant(apr_thread_t *thread, void *arg)
 {
     static const char *const methods[] = {"fork", "spawn", "forkserver", "fork"};
+    const bool *only_forks = arg;
     (void)thread;
-    (void)arg;
     for (size_t i = 0; i < 4; i++) {
         mproc_process *child;
-        const mproc_process_options options = {.context = mproc_get_context(methods[i]),
-                                               .fork_with_threads = true};
-        (void)!mproc_process_start(&child, branch, MPROC_ARGS((int)(i % 2)), &options);
+        const mproc_process_options options = {
+            .context = mproc_get_context(*only_forks ? "fork" : methods[i]),
+            .fork_with_threads = true};
+        int depth = *only_forks ? 0 : (int)(i % 2);
+        (void)!mproc_process_start(&child, branch, MPROC_ARGS(depth), &options);
     }
     return NULL; // the thread's end is not the end of its children
 }
 
 /** Start a tree from several threads, then wait to be killed. */
-static int be_root(void)
+static int be_root(bool only_forks)
 {
     apr_pool_t *pool;
-    apr_thread_t *threads[3];
+    apr_thread_t *threads[N_THREADS];
     CHILD_CHECK(apr_initialize() == APR_SUCCESS);
     CHILD_CHECK(apr_pool_create(&pool, NULL) == APR_SUCCESS);
-    for (int i = 0; i < 3; i++) {
-        CHILD_CHECK(apr_thread_create(&threads[i], NULL, plant, NULL, pool) == APR_SUCCESS);
+    for (int i = 0; i < N_THREADS; i++) {
+        CHILD_CHECK(apr_thread_create(&threads[i], NULL, plant, &only_forks, pool) == APR_SUCCESS);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < N_THREADS; i++) {
         apr_status_t unused;
         (void)apr_thread_join(&unused, threads[i]);
     }
@@ -87,20 +91,28 @@ static bool has_mark(const char *pid, const char *mark, char *text, size_t size)
     return n > 0 && memmem(text, (size_t)n, mark, strlen(mark) + 1) != NULL;
 }
 
-/** How many processes bear a mark; a zombie has no environment any more. */
-static size_t count_marked(const char *mark)
+/** How many processes bear a mark, and get a signal; a zombie has no environment any more. */
+static size_t signal_marked(const char *mark, int number)
 {
     static char text[1 << 17];
     size_t count = 0;
     DIR *directory = opendir("/proc");
     for (const struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
         long pid = strtol(entry->d_name, NULL, 10);
-        count += pid > 0 && pid != getpid() && has_mark(entry->d_name, mark, text, sizeof(text));
+        if (pid > 0 && pid != getpid() && has_mark(entry->d_name, mark, text, sizeof(text))) {
+            count++;
+            (void)kill((pid_t)pid, number);
+        }
     }
     if (directory != NULL) {
         (void)closedir(directory);
     }
     return count;
+}
+
+static size_t count_marked(const char *mark)
+{
+    return signal_marked(mark, 0);
 }
 
 /** Names in the file system of sockets, and of shared memory, that could be ours. */
@@ -120,7 +132,7 @@ static size_t count_names(void)
 
 /* ---- case -------------------------------------------------------------------------------------- */
 
-static pid_t spawn_root(const char *mark)
+static pid_t spawn_root(const char *role, const char *mark)
 {
     size_t n = 0;
     while (environ[n] != NULL) {
@@ -133,22 +145,29 @@ static pid_t spawn_root(const char *mark)
     (void)snprintf(copy, sizeof(copy), "%s", mark);
     marked[n] = copy;
     char name[] = "test_orphans";
-    char role[] = "root";
-    char *argv[] = {name, role, NULL};
+    char role_word[20];
+    (void)snprintf(role_word, sizeof(role_word), "%s", role);
+    char *argv[] = {name, role_word, NULL};
     pid_t pid = -1;
     CU_ASSERT_EQUAL_FATAL(posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, marked), 0);
     free(marked);
     return pid;
 }
 
-/** One family; how long its last member outlived the root, in nanoseconds. */
-static int64_t orphan_one(unsigned number, size_t *ret_largest)
+/**
+ * One family; how long its last member outlived the root, in nanoseconds. The root is killed at a
+ * random instant, but not before the family has `wanted` members.
+ */
+static int64_t orphan_one(const char *role, unsigned number, size_t wanted, size_t *ret_largest)
 {
     char mark[100];
-    (void)snprintf(mark, sizeof(mark), MARK "%lld-%u", (long long)getpid(), number);
-    pid_t root = spawn_root(mark);
+    (void)snprintf(mark, sizeof(mark), MARK "%lld-%s-%u", (long long)getpid(), role, number);
+    pid_t root = spawn_root(role, mark);
     pass_time(60000000);
     size_t alive = count_marked(mark);
+    for (int64_t end = mplat_now() + GONE_NS; alive < wanted && mplat_now() < end;) {
+        alive = count_marked(mark);
+    }
     *ret_largest = alive > *ret_largest ? alive : *ret_largest;
     CU_ASSERT_EQUAL(kill(root, SIGKILL), 0);
     int64_t begin = mplat_now();
@@ -160,34 +179,49 @@ static int64_t orphan_one(unsigned number, size_t *ret_largest)
         left = count_marked(mark);
     }
     CU_ASSERT_EQUAL(left, 0);
+    while (left > 0) {
+        left = signal_marked(mark, SIGKILL); // a failed test leaves none behind either
+    }
     return mplat_now() - begin;
 }
 
-static void test_orphans__end_with_the_root(void)
+static void orphan_many(const char *role)
 {
     size_t names = count_names();
     size_t largest = 0;
     int64_t longest = 0;
     long count = testlib_count(10, 1000);
     for (long i = 0; i < count; i++) {
-        int64_t taken = orphan_one((unsigned)i, &largest);
+        int64_t taken = orphan_one(role, (unsigned)i, i == 0 ? 3 : 0, &largest);
         longest = taken > longest ? taken : longest;
     }
     printf("families of up to %zu, gone after %lld ms at most ... ", largest,
            (long long)(longest / 1000000));
-    CU_ASSERT(largest > 1);
+    CU_ASSERT(largest > 2);
     CU_ASSERT(count_names() <= names);
 }
 
+static void test_orphans__end_with_the_root(void)
+{
+    orphan_many("root");
+}
+
+/** Copies made at the same time by several threads must not hold what ties the others to the root. */
+static void test_orphans__forked_by_many_threads(void)
+{
+    orphan_many("forks");
+}
+
 static const testlib_case cases[] = {
+    {"forked_by_many_threads", test_orphans__forked_by_many_threads},
     {"end_with_the_root", test_orphans__end_with_the_root},
 };
 
 static void be_child(int argc, char **argv)
 {
     (void)mproc_main(argc, argv);
-    if (argc == 2 && strcmp(argv[1], "root") == 0) {
-        exit(be_root());
+    if (argc == 2 && (strcmp(argv[1], "root") == 0 || strcmp(argv[1], "forks") == 0)) {
+        exit(be_root(strcmp(argv[1], "forks") == 0));
     }
 }
 

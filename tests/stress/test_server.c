@@ -103,7 +103,8 @@ static void test_server__killed_at_random(void)
     apr_pool_destroy(pool);
     apr_terminate();
     CU_ASSERT_EQUAL(all.n_wrong, 0);
-    printf("%u kills, %u starts failed, %u codes unknown ... ", n_kills, all.n_failed, all.n_unknown);
+    printf("%u kills, %u starts failed, %u codes unknown ... ", n_kills, all.n_failed,
+           all.n_unknown);
     // A server is started again, and what the dead ones have left is gone.
     CU_ASSERT_EQUAL(mproc_shutdown(LIMIT), MPROC_OK);
     words_of(all.block)[0] = 0;

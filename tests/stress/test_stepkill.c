@@ -9,18 +9,19 @@
  */
 #include "base/atomic.h"
 #include "family/check.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/ops.h"
 #include "family/victim.h"
+#include "stress/stepper.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define DONE 2u
+#define KILL_COST 30 /* of all but the steps, in steps */
 #define LIMIT_NS ((int64_t)10 * 1000000000)
 
 static long kills;
@@ -31,7 +32,7 @@ static int victim(const mproc_args *args)
 {
     uint64_t shared;
     uint64_t place;
-    CHILD_CHECK(MPROC_UNPACK(args, &shared, &place) == 0);
+    CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared, &place) == 0);
     victim_prepare(shared, place);
     CHILD_CHECK(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0);
     CHILD_CHECK(kill(getpid(), SIGSTOP) == 0);
@@ -42,29 +43,28 @@ static int victim(const mproc_args *args)
     }
 }
 
-/* Go `count` instructions on, or until the operation has ended; how many they were. */
-static long step(pid_t pid, long count, const uint32_t *progress)
+/* What a victim's death has left must be whole, and nothing. */
+static void check(uint64_t place, long k, const check_figures *before)
 {
-    int status;
-    long n = 0;
-    CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, __WALL), pid);
-    CU_ASSERT_FATAL(WIFSTOPPED(status));
-    while (n < count && mproc__load32_acquire(progress) != DONE) {
-        CU_ASSERT_EQUAL_FATAL(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
-        CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, __WALL), pid);
-        CU_ASSERT_FATAL(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
-        n++;
+    const char *wrong = check_family();
+    const check_figures now = check_read();
+    if (wrong != NULL || memcmp(&now, before, sizeof(now)) != 0) {
+        printf("%s, killed after %ld instructions: %s\n", ops_table[place].name, k,
+               wrong != NULL ? wrong : "something is left");
+        CU_FAIL_FATAL("a family that is not whole");
     }
-    return n;
 }
 
-/* Kill a victim after `count` instructions of an operation; how many there were. */
-static long kill_one(uint64_t shared, uint64_t place, long count, const check_figures *before)
+/* Kill a victim before instruction k of an operation; k < 0: after the last one, and record them. */
+static void kill_one(stepper *s, uint64_t shared, uint64_t place, long k,
+                     const check_figures *before)
 {
     victim_set set = {.shared = shared, .place = place};
     mproc_process *process = victim_begin(&set, victim, MPROC_ARGS(shared, place));
     pid_t pid = (pid_t)mproc_process_pid(process);
-    long n = step(pid, count, &ops_at(shared)->progress);
+    const uint32_t *progress = &ops_at(shared)->progress;
+    bool is_there =
+        k < 0 ? stepper_record(s, pid, progress, DONE) : stepper_go(s, pid, k, progress, DONE);
     int64_t begin = testlib_now();
     CU_ASSERT_EQUAL_FATAL(kill(pid, SIGKILL), 0);
     mproc__family_lock();
@@ -75,47 +75,48 @@ static long kill_one(uint64_t shared, uint64_t place, long count, const check_fi
     slow += took > 100 * 1000000 ? 1 : 0;
     CU_ASSERT_EQUAL(victim_join(process), -SIGKILL);
     victim_end(&set);
-    const char *wrong = check_family();
-    const check_figures now = check_read();
-    if (wrong != NULL || memcmp(&now, before, sizeof(now)) != 0) {
-        printf("%s, killed after %ld instructions: %s\n", ops_table[place].name, n,
-               wrong != NULL ? wrong : "something is left");
-        CU_FAIL_FATAL("a family that is not whole");
-    }
+    CU_ASSERT_FATAL(is_there);
+    check(place, k, before);
     kills++;
-    return n;
 }
 
-/* How far apart the kills are, so that all of them together take so many steps. */
-static long stride(long length)
+/* How far apart the kills are, so that all of them together cost no more than so many steps. */
+static long find_stride(const stepper *s)
 {
-    long most = testlib_count(100000, 1L << 60);
-    long n = testlib_count(7, 1);
-    while (length / 2 * (length / n + 1) > most) {
-        n += 2;
+    long most = testlib_count(12000, 1L << 60);
+    long stride = testlib_count(7, 1);
+    for (;; stride += 2 + stride / 8) {
+        long cost = 0;
+        for (long k = 0; k < s->length && cost <= most; k += stride) {
+            cost += KILL_COST + stepper_cost(s, k);
+        }
+        if (cost <= most) {
+            return stride;
+        }
     }
-    return n;
 }
 
 static void kill_all(uint64_t place)
 {
     uint64_t shared = ops_share();
     const check_figures before = check_read();
+    stepper s;
     kills = slow = 0;
     slowest = 0;
     int64_t begin = testlib_now();
-    long length = kill_one(shared, place, 1L << 60, &before);
-    long distance = stride(length);
-    for (long k = distance == 1 ? 0 : (long)(testlib_random() % (uint32_t)distance); k < length;
-         k += distance) {
-        (void)kill_one(shared, place, k, &before);
+    kill_one(&s, shared, place, -1, &before);
+    long stride = find_stride(&s);
+    for (long k = stride == 1 ? 0 : (long)(testlib_random() % (uint32_t)stride); k < s.length;
+         k += stride) {
+        kill_one(&s, shared, place, k, &before);
     }
-    printf("%ld instructions, every %ld., %ld kills in %.1f s; lock after at most %.1f ms, %ld over 100 ms "
+    printf("%ld instructions, every %ld., %ld kills in %.1f s; lock after at most %.1f ms, %ld "
+           "over 100 ms "
            "... ",
-           length, distance, kills, (double)(testlib_now() - begin) / 1e9, (double)slowest / 1e6, slow);
+           s.length, stride, kills, (double)(testlib_now() - begin) / 1e9, (double)slowest / 1e6,
+           slow);
+    stepper_free(&s);
 }
-
-static void run(void);
 
 static void child(int argc, char **argv)
 {
@@ -125,6 +126,7 @@ static void child(int argc, char **argv)
 }
 
 static size_t next_place;
+
 static void run(void)
 {
     kill_all(next_place++);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_spawn.c: what only Windows can get wrong: handles that go to children, batch files, jobs, and
- * libraries that do not fit where they were.
+ * test_spawn.c: what only Windows can get wrong: handles that go to children, batch files, jobs,
+ * and libraries that do not fit where they were.
  */
 #include "platform/child.h"
 
