@@ -59,7 +59,6 @@ static uint64_t limited(uint64_t size, uint64_t min_size)
  */
 static void *map(int fd, uint64_t size)
 {
-    // cppcheck-suppress invalidFunctionArg ; an anonymous mapping has no file
     char *room = mmap(NULL, (size_t)size + ALIGNMENT, PROT_NONE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (room == MAP_FAILED) {

@@ -181,6 +181,7 @@ static int prepare(const mplat_start *start, launch *l)
 {
     int rc = find_program(start->program, &l->program);
     if (rc == 0) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it takes `&l->line` for all of `*l`
         rc = make_line(start, l->program, &l->line);
     }
     for (int i = 0; rc == 0 && i < N_STDIO; i++) {

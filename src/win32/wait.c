@@ -52,7 +52,8 @@ static MPROC__THREAD_LOCAL spot *my_spot;      // the event in it
 static SRWLOCK spots_lock = SRWLOCK_INIT;
 static spot *free_spots;
 
-static int take_spot(spot **ret_spot)
+/** NULL, and GetLastError() says why. */
+static spot *take_spot(void)
 {
     AcquireSRWLockExclusive(&spots_lock);
     spot *s = free_spots;
@@ -61,19 +62,19 @@ static int take_spot(spot **ret_spot)
     }
     ReleaseSRWLockExclusive(&spots_lock);
     if (s == NULL) {
+        HANDLE event = CreateEventW(NULL, FALSE, FALSE, NULL);
+        if (event == NULL) {
+            return NULL;
+        }
         s = malloc(sizeof(*s));
         if (s == NULL) {
-            return mproc__fail(MPROC_ENOMEM, "out of memory for a thread's event");
+            (void)CloseHandle(event);
+            SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+            return NULL;
         }
-        s->event = CreateEventW(NULL, FALSE, FALSE, NULL);
-        if (s->event == NULL) {
-            DWORD error = GetLastError();
-            free(s);
-            return mproc__fail_os((int)error, "creating a thread's event");
-        }
+        s->event = event;
     }
-    *ret_spot = s;
-    return 0;
+    return s;
 }
 
 static void give_spot(spot *s)
@@ -94,10 +95,9 @@ void mplat_wait_setup(const mplat_parking *parking)
 int mplat_parker_claim(mplat_parker *parker)
 {
     MPROC__CHECK(mine == NULL);
-    spot *s = NULL;
-    int rc = take_spot(&s);
-    if (rc < 0) {
-        return rc;
+    spot *s = take_spot();
+    if (s == NULL) {
+        return mproc__fail_os((int)GetLastError(), "creating a thread's event");
     }
     mplat_identity self = mplat_self();
     // The system promises that handle values have 32 significant bits, for 32-bit programs' sake.

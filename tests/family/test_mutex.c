@@ -110,9 +110,9 @@ static int increment_process(const mproc_args *args)
 
 static void *APR_THREAD_FUNC increment_thread(apr_thread_t *thread, void *arg)
 {
-    (void)thread;
     CHILD_CHECK(mproc__thread_enter(NULL) == 0);
     increment(*(long *)arg);
+    (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 

@@ -91,7 +91,7 @@ static void check_stock(const stock *before)
 /** Start children that stay, until one cannot be started; then end all of them. */
 static int fill(size_t most, int *ret_error)
 {
-    mproc_process **children = calloc(most, sizeof(*children));
+    mproc_process **children = calloc(most, sizeof(mproc_process *));
     CHILD_CHECK(children != NULL);
     size_t n = 0;
     *ret_error = 0;

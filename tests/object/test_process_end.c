@@ -76,6 +76,7 @@ static void test_process_end__interrupt(void)
     mproc_process *child = start(return_code, MPROC_ARGS(0));
     mproc_block *block = make_words(1);
     mproc_process *staying = start(say_and_stay, MPROC_ARGS(block));
+    CU_ASSERT(await_word(words_of(block), 1));
     CU_ASSERT_EQUAL(mproc_process_interrupt(staying), MPROC_ENOTSUP);
     CU_ASSERT_EQUAL(mproc_process_kill(staying), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(staying), CODE_KILLED);
@@ -158,17 +159,17 @@ static void *APR_THREAD_FUNC join_it(apr_thread_t *thread, void *arg)
         mproc_process_exit_code(all->child, &code) == MPROC_OK && code == 0) {
         (void)mproc__add32(&all->n_right, 1);
     }
-    (void)thread;
+    (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
 static void *APR_THREAD_FUNC release_it(apr_thread_t *thread, void *arg)
 {
     crew *all = arg;
-    (void)thread;
     if (await_word(&words_of(all->block)[1], N_THREADS)) {
         set_word(words_of(all->block), 1);
     }
+    (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
@@ -197,13 +198,12 @@ static void test_process_end__joined_by_many_threads(void)
 static void *APR_THREAD_FUNC start_some(apr_thread_t *thread, void *arg)
 {
     crew *all = arg;
-    (void)thread;
     for (int i = 0; i < 5; i++) {
         mproc_process *child;
         int code = -1;
         if (mproc_process_start(&child, return_code, MPROC_ARGS(40 + i), &with_threads) < 0) {
             printf("start: %s ... ", mproc_last_error());
-            return NULL;
+            break;
         }
         if (mproc_process_join(child, LIMIT) == MPROC_OK &&
             mproc_process_exit_code(child, &code) == MPROC_OK && code == 40 + i &&
@@ -211,6 +211,7 @@ static void *APR_THREAD_FUNC start_some(apr_thread_t *thread, void *arg)
             (void)mproc__add32(&all->n_right, 1);
         }
     }
+    (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 

@@ -190,8 +190,8 @@ static void test_start__another_build_of_the_library(void)
     const char *base;
     CU_ASSERT_EQUAL_FATAL(apr_temp_dir_get(&base, pool), APR_SUCCESS);
     const char *path =
-        apr_psprintf(pool, "%s/mproc-module-%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT ".so", base,
-                     (apr_int64_t)mproc_process_pid(NULL), (apr_int64_t)mplat_now());
+        apr_psprintf(pool, "%s/mproc-module-%ld-%ld.so", base, (long)mproc_process_pid(NULL),
+                     (long)(mplat_now() / 1000 % 1000000000));
     const char *aside = apr_pstrcat(pool, path, ".old", NULL);
     copy_file(MODULE_A, path);
     apr_dso_handle_t *library;

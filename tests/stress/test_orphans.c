@@ -22,8 +22,6 @@
 /* Far more than the second they have: a machine may be busy. */
 #define GONE_NS ((int64_t)10000000000)
 
-extern char **environ;
-
 /* ---- the root and its family ------------------------------------------------------------------- */
 
 /** Start children by all methods, down to a depth, and stay. */
