@@ -64,8 +64,8 @@ static void *APR_THREAD_FUNC look_at_own(apr_thread_t *thread, void *arg)
 
 static void test_status__each_thread_has_its_own(void)
 {
-    apr_pool_t *pool;
-    apr_thread_t *thread;
+    apr_pool_t *pool = NULL;
+    apr_thread_t *thread = NULL;
     apr_status_t result = APR_EGENERAL;
     char seen[64] = "unset";
     CU_ASSERT_FATAL(apr_initialize() == APR_SUCCESS && apr_pool_create(&pool, NULL) == APR_SUCCESS);
