@@ -80,6 +80,10 @@ void mplat_handle_close(mplat_handle handle);
 /** Open a file (UTF-8 name) to be a child's standard stream; for writing it is created, truncated. */
 int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle);
 
+/** Make a sentinel that this process raises itself: once, for good. Closed as any handle. */
+int mplat_signal_make(mplat_handle *ret_sentinel);
+void mplat_signal_raise(mplat_handle sentinel);
+
 /** The calling process's directory as UTF-8; MPROC_ETOOBIG when it does not fit. */
 int mplat_directory(char *ret_path, size_t size);
 

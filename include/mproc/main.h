@@ -52,9 +52,12 @@ MPROC_API int mproc_main(int argc, char **argv);
 MPROC_API MPROC_NODISCARD int mproc_set_executable(const char *path);
 
 /**
- * The start method "spawn", "fork" or "forkserver" as an object.
+ * The start method "spawn", "fork" or "forkserver" as an object; or, for debugging and for what is
+ * not worth a process, "thread" or "inline", with which a process is none: its function runs in a
+ * thread of this process, or before mproc_process_start returns. Arguments are copied all the same.
+ * It cannot be ended from outside, has only a name as its option, and exit() in it is this process's.
  *
- * Python: multiprocessing.get_context(method)
+ * Python: multiprocessing.get_context(method), multiprocessing.dummy
  *
  * @param method  its name; NULL: the default
  * @return NULL for a method that this system does not have
@@ -76,7 +79,7 @@ MPROC_API MPROC_NODISCARD int mproc_set_start_method(const char *method);
 /** The default start method: "forkserver" on Linux, "spawn" on Windows, unless it was set. */
 MPROC_API const char *mproc_get_start_method(void);
 
-/** The start methods of this system, the default first; ends with NULL. */
+/** The start methods of this system that make processes, the default first; ends with NULL. */
 MPROC_API const char *const *mproc_get_all_start_methods(void);
 
 /**

@@ -102,7 +102,8 @@ typedef struct mproc_exit_report {
  * @return MPROC_ENPROC    out of processes (RLIMIT_NPROC, the cgroup's pids.max)
  * @return MPROC_EMFILE    out of descriptors
  * @return MPROC_ENOMEM, MPROC_ENOSPC  no room for the arguments or for one more member
- * @return MPROC_ENOENT, MPROC_EACCES  a redirection's file or the directory cannot be opened
+ * @return MPROC_ENOENT, MPROC_EACCES  a redirection's file cannot be opened. A directory that cannot
+ *         be entered is found by the child, like all the options but these: MPROC_ESTART from join
  * @return MPROC_ENOEXEC   the program cannot be executed again
  *         or another negative status; nothing was started then
  *
@@ -226,7 +227,10 @@ MPROC_API int mproc_process_stop(mproc_process *process, mproc_timeout grace);
  */
 MPROC_API int mproc_process_close(mproc_process *process);
 
-/** This process; lives as long as it does. Python: current_process() */
+/**
+ * This process; lives as long as it does. In a function that runs in the context "thread" or "inline"
+ * its own handle, which is who started it's. Python: current_process()
+ */
 MPROC_API mproc_process *mproc_current_process(void);
 
 /**

@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/status.h"
-#include "family/codec.h"
 #include "family/family.h"
 #include "family/layout.h"
 #include "object/process.h"
@@ -13,12 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
-{
-    (void)arg;
-    return mproc__object_attach(reference, ret_object);
-}
 
 /** A string of the start block; NULL if it was not given. */
 static const char *string_at(const char *base, uint64_t at)
@@ -73,7 +66,6 @@ static int find_function(const struct mproc__start_shm *start, const char *base,
 static int prepare(const struct mproc__start_shm *start, const char *base,
                    mproc__function *ret_function, mproc_value *ret_args)
 {
-    const mproc__codec codec = {.get_object = get_object, .borrow_bytes = true};
     mproc__process_set_self(string_at(base, start->name_at), string_at(base, start->identity_at),
                             start->flags & MPROC__START_DAEMON);
     mproc__copy_string(mproc__self_member()->name, sizeof(mproc__self_member()->name),
@@ -83,7 +75,7 @@ static int prepare(const struct mproc__start_shm *start, const char *base,
         (rc = find_function(start, base, ret_function)) < 0) {
         return rc;
     }
-    return mproc__codec_read(&codec, base + start->args_at, (size_t)start->args_size, ret_args);
+    return mproc__start_args(base, ret_args);
 }
 
 static int fail(const char *name)

@@ -5,7 +5,7 @@
 #include "base/deadline.h"
 #include "base/status.h"
 #include "family/family.h"
-#include "object/process.h"
+#include "object/local.h"
 #include "object/server.h"
 
 #include <stdlib.h>
@@ -113,7 +113,9 @@ static int join_all(bool is_daemon, mproc__deadline deadline)
     int rc = MPROC_OK;
     size_t skipped = 0;
     for (mproc_process *child; (child = use_child(skipped)) != NULL;) {
-        if (child->is_daemon != is_daemon) {
+        // A daemon that is a thread ends with its process, as in Python; and exit() may be its own.
+        bool is_left = child->local != NULL && (is_daemon || mproc__local_is_here(child));
+        if (child->is_daemon != is_daemon || is_left) {
             skipped++;
         } else {
             int64_t left = deadline == MPROC__NEVER ? MPROC_FOREVER : deadline - mplat_now();

@@ -4,6 +4,7 @@
  */
 #include "base/status.h"
 #include "mproc/main.h"
+#include "object/local.h"
 #include "object/server.h"
 #include "object/start.h"
 
@@ -19,6 +20,12 @@ static const mproc_context *find(const char *method)
     for (size_t i = 0; mproc__contexts[i] != NULL; i++) {
         if (strcmp(mproc__contexts[i]->name, method) == 0) {
             return mproc__contexts[i];
+        }
+    }
+    static const mproc_context *const local[] = {&mproc__context_thread, &mproc__context_inline};
+    for (size_t i = 0; i < MPROC__COUNT(local); i++) {
+        if (strcmp(local[i]->name, method) == 0) {
+            return local[i];
         }
     }
     return NULL;

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
+#include "object/local.h"
 
 #include <apr_time.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ void mproc__process_set_self(const char *name, const char *identity, bool is_dae
     mproc__copy_string(own_identity, sizeof(own_identity), identity != NULL ? identity : "");
     self.is_daemon = is_daemon;
     n_started = 0;
+    mproc__local_forget();
 }
 
 void mproc__process_set_parent(mproc__member_id member, const mplat_child *child)
@@ -60,11 +62,15 @@ void mproc__process_next_name(char *ret_name, size_t name_size, char *ret_identi
 
 mproc_process *mproc_current_process(void)
 {
-    return &self;
+    mproc_process *here = mproc__local_here();
+    return here != NULL ? here : &self;
 }
 
 mproc_process *mproc_parent_process(void)
 {
+    if (mproc__local_here() != NULL) {
+        return &self;
+    }
     return parent.member != 0 ? &parent : NULL;
 }
 
@@ -76,14 +82,21 @@ void mproc__process_release(mproc_process *process)
     if (is_last) {
         mplat_handle_close(process->child.sentinel);
         mplat_handle_close(process->child.tree);
+        mproc__local_free(process);
         mproc__free(process);
     }
+}
+
+/** Whether a handle stands for who is calling: NULL does. */
+static bool is_self(const mproc_process *process)
+{
+    return process == NULL || process->role == MPROC__ROLE_SELF || mproc__local_is_here(process);
 }
 
 /** Begin a call on a child; MPROC_ESTATE when it is none of this process's. */
 static int use(mproc_process *process)
 {
-    if (process == NULL || process->role == MPROC__ROLE_SELF) {
+    if (is_self(process)) {
         return mproc__fail(MPROC_ESTATE, "a process cannot wait for itself");
     }
     // Of this thread it may be the first call.
@@ -136,8 +149,7 @@ static void judge(mproc_process *process, uint64_t outcome, const mplat_exit *ho
     process->was_reached = (outcome & MPROC__OUTCOME_REACHED) != 0;
 }
 
-/** The sentinel has fired: find out how it ended, and give back what it held. */
-static void collect(mproc_process *process)
+static void collect_member(mproc_process *process)
 {
     mplat_exit how = {0};
     bool is_known = process->context->collect(process->member, &process->child, &how) >= 0;
@@ -149,6 +161,16 @@ static void collect(mproc_process *process)
     mproc__member_bury(process->member);
     mproc__member_free(process->member);
     mproc__member_sweep();
+}
+
+/** The sentinel has fired: find out how it ended, and give back what it held. */
+static void collect(mproc_process *process)
+{
+    if (process->local != NULL) {
+        mproc__local_collect(process);
+    } else {
+        collect_member(process);
+    }
     mproc__private_lock();
     process->has_ended = true;
     mproc__private_unlock();
@@ -238,7 +260,7 @@ int mproc_process_wait_any(mproc_process *const *processes, size_t count, mproc_
 
 int mproc_process_is_alive(mproc_process *process)
 {
-    if (process == NULL || process->role == MPROC__ROLE_SELF) {
+    if (is_self(process)) {
         return 1;
     }
     int rc = use(process);
@@ -294,7 +316,7 @@ int mproc_process_exit_code(mproc_process *process, int *ret_code)
 
 const char *mproc_process_name(const mproc_process *process)
 {
-    return process != NULL ? process->name : self.name;
+    return (process != NULL ? process : mproc_current_process())->name;
 }
 
 int64_t mproc_process_pid(const mproc_process *process)
@@ -305,7 +327,7 @@ int64_t mproc_process_pid(const mproc_process *process)
 
 bool mproc_process_is_daemon(const mproc_process *process)
 {
-    return process != NULL ? process->is_daemon : self.is_daemon;
+    return (process != NULL ? process : mproc_current_process())->is_daemon;
 }
 
 mproc_os_handle mproc_process_sentinel(const mproc_process *process)

@@ -31,6 +31,7 @@ struct mproc_process {
     bool is_known;    /* the report below is right */
     char story[192];  /* why it did not reach its function */
     mproc_exit_report report;
+    struct mproc__local *local; /* not NULL: it runs in this process */
     struct mproc_process *next; /* in the list of children */
 };
 

@@ -16,6 +16,11 @@ static int identify(mproc_process *process, mplat_identity *ret_who)
         *ret_who = mplat_self();
         return MPROC_OK;
     }
+    if (process->local != NULL) {
+        return mproc__fail(MPROC_ENOTSUP,
+                           "%s runs in this process and cannot be ended from outside",
+                           process->name);
+    }
     int rc = mproc__family_enter(); // of this thread it may be the first call
     if (rc < 0) {
         return rc;

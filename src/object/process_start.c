@@ -6,7 +6,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
-#include "object/process.h"
+#include "object/local.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,6 +77,9 @@ static int check(const mproc_process_options *options, const mproc_context *cont
         .set_user = options->set_user,
     };
     const char *program;
+    if (context->run != NULL) {
+        return mproc__local_check(options);
+    }
     if (options->n_cpus > 0 && options->cpus == NULL) {
         return mproc__fail(MPROC_EINVAL, "%zu processors are to be used, but none is named",
                            options->n_cpus);
@@ -132,16 +135,45 @@ static int launch(mproc_process *process, const mproc__start_info *info,
     return rc;
 }
 
+static void find_name(mproc_process *process, const mproc_process_options *options,
+                      char *ret_identity, size_t size)
+{
+    mproc__process_next_name(process->name, sizeof(process->name), ret_identity, size);
+    if (options->name != NULL) {
+        (void)snprintf(process->name, sizeof(process->name), "%s", options->name);
+    }
+}
+
+static void list(mproc_process *process)
+{
+    mproc__children_watch_exit();
+    mproc__children_add(process);
+}
+
+/** In this process; what is inline has ended when this returns. */
+static int start_here(mproc_process *process, mproc_process_fn target, const mproc_args *args,
+                      const mproc_process_options *options)
+{
+    char identity[64];
+    find_name(process, options, identity, sizeof(identity));
+    const mproc__start_info info = {.function = (mproc__function)target,
+                                    .args = args,
+                                    .name = process->name,
+                                    .options = options};
+    int rc = mproc__local_start(process, &info);
+    if (rc >= 0 && !process->context->is_inline) {
+        list(process);
+    }
+    return rc;
+}
+
 static int start(mproc_process *process, mproc_process_fn target, const mproc_args *args,
                  const mproc_process_options *options)
 {
     char directory[4096];
     char identity[64];
     mplat_handle stdio[3];
-    mproc__process_next_name(process->name, sizeof(process->name), identity, sizeof(identity));
-    if (options->name != NULL) {
-        (void)snprintf(process->name, sizeof(process->name), "%s", options->name);
-    }
+    find_name(process, options, identity, sizeof(identity));
     int rc = find_directory(process->context, options->cwd, directory, sizeof(directory));
     if (rc < 0 || (rc = open_streams(options, stdio)) < 0) {
         return rc;
@@ -156,6 +188,22 @@ static int start(mproc_process *process, mproc_process_fn target, const mproc_ar
     };
     rc = launch(process, &info, stdio);
     close_streams(stdio);
+    return rc;
+}
+
+/** In a process of its own. */
+static int start_apart(mproc_process *process, mproc_process_fn target, const mproc_args *args,
+                       const mproc_process_options *options)
+{
+    mproc__member_sweep();
+    // What was printed before the start appears before what the child prints.
+    (void)fflush(stdout);
+    mproc__making_begin(process->context->is_copy);
+    int rc = start(process, target, args, options);
+    if (rc >= 0) {
+        list(process);
+    }
+    mproc__making_end(process->context->is_copy);
     return rc;
 }
 
@@ -184,16 +232,8 @@ int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
     process->context = context;
     process->is_daemon = options->is_daemon;
     process->users = 1;
-    mproc__member_sweep();
-    // What was printed before the start appears before what the child prints.
-    (void)fflush(stdout);
-    mproc__making_begin(context->is_copy);
-    rc = start(process, target, args, options);
-    if (rc >= 0) {
-        mproc__children_watch_exit();
-        mproc__children_add(process);
-    }
-    mproc__making_end(context->is_copy);
+    rc = context->run != NULL ? start_here(process, target, args, options)
+                              : start_apart(process, target, args, options);
     if (rc < 0) {
         mproc__free(process);
         return rc;

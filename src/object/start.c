@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * start.c: start blocks are packed here; child.c unpacks them.
+ * start.c: start blocks: packed here, and unpacked in child.c but for the arguments.
  */
 #include "object/start.h"
 
@@ -131,6 +131,20 @@ int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold)
     }
     *ret_hold = hold;
     return MPROC_OK;
+}
+
+static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
+{
+    (void)arg;
+    return mproc__object_attach(reference, ret_object);
+}
+
+int mproc__start_args(const char *base, mproc_value *ret_args)
+{
+    const mproc__codec codec = {.get_object = get_object, .borrow_bytes = true};
+    struct mproc__start_shm start;
+    memcpy(&start, base, sizeof(start));
+    return mproc__codec_read(&codec, base + start.args_at, (size_t)start.args_size, ret_args);
 }
 
 void mproc__copy_string(char *ret_copy, size_t size, const char *string)

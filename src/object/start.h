@@ -59,6 +59,9 @@ int mproc__start_check(const mproc__start_info *info);
 /** Make a start block, held by the calling process. */
 int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold);
 
+/** Read the arguments in a start block; the values belong to the caller and point into it. */
+int mproc__start_args(const char *base, mproc_value *ret_args);
+
 /** One launch of a process. */
 typedef struct mproc__launch {
     mproc__member_id member; /**< in: the slot made for it. forkserver: out, the server makes it */
@@ -78,6 +81,10 @@ struct mproc_context {
 
     /** Start it; afterwards the start block is the member's. */
     int (*launch)(mproc__launch *launch);
+
+    /** Contexts that run in this process: run it; NULL: one that makes processes. */
+    int (*run)(mproc_process *process);
+    bool is_inline; /**< it has ended when it has been started */
 
     /** The sentinel has fired: find out how it ended. 0, or MPROC_EUNKNOWN. Bounded. */
     int (*collect)(mproc__member_id member, const mplat_child *child, mplat_exit *ret_exit);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,6 +53,24 @@ int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle
         *ret_handle = (mplat_handle){fd};
     }
     return rc;
+}
+
+int mplat_signal_make(mplat_handle *ret_sentinel)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        return mproc__fail_os(errno, "making a sentinel");
+    }
+    int rc = mproc__posix_raise_fd(&fd);
+    if (rc >= 0) {
+        *ret_sentinel = (mplat_handle){fd};
+    }
+    return rc;
+}
+
+void mplat_signal_raise(mplat_handle sentinel)
+{
+    (void)eventfd_write((int)sentinel.os, 1); // fails only after 2^64 - 2 of them
 }
 
 int mplat_directory(char *ret_path, size_t size)

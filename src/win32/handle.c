@@ -41,6 +41,21 @@ int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle
     return 0;
 }
 
+int mplat_signal_make(mplat_handle *ret_sentinel)
+{
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    if (event == NULL) {
+        return mproc__fail_os((int)GetLastError(), "making a sentinel");
+    }
+    *ret_sentinel = mproc__win_handle(event);
+    return 0;
+}
+
+void mplat_signal_raise(mplat_handle sentinel)
+{
+    (void)SetEvent(mproc__win_object(sentinel));
+}
+
 int mplat_directory(char *ret_path, size_t size)
 {
     // Another thread may change the directory between asking for its length and for itself.

@@ -61,7 +61,8 @@ void *mproc__win_open(const mplat_identity *who, uint32_t access, uint32_t *ret_
         return NULL;
     }
     uint64_t birth = mproc__win_birth(process);
-    if (who->birth != 0 && birth != 0 && birth != who->birth) {
+    // Wine: a process that is still being made has none yet.
+    if (who->birth != 0 && birth != who->birth) {
         (void)CloseHandle(process);
         *ret_error = 0;
         return NULL;
@@ -148,9 +149,32 @@ static bool contains(const tree *t, DWORD pid)
     return found;
 }
 
-/** A parent's number alone proves nothing: the real parent may be dead, its number another's. */
-static bool is_child(const tree *t, DWORD parent, uint64_t birth)
+/** The number of the process that made this one; 0 if the system does not say. */
+static DWORD parent_of(HANDLE process)
 {
+    typedef LONG(WINAPI * query_fn)(HANDLE, int, void *, ULONG, ULONG *);
+    struct {
+        LONG exit_status;
+        void *environment;
+        ULONG_PTR affinity;
+        LONG priority;
+        ULONG_PTR pid;
+        ULONG_PTR parent;
+    } basic;
+    query_fn query = (query_fn)(void (*)(void))GetProcAddress(GetModuleHandleW(L"ntdll.dll"),
+                                                              "NtQueryInformationProcess");
+    bool is_known = query != NULL && query(process, 0, &basic, sizeof(basic), NULL) >= 0;
+    return is_known ? (DWORD)basic.parent : 0;
+}
+
+/**
+ * Asked of the open process: the number in a snapshot may be another's by now. A parent's number alone
+ * proves nothing either: the real parent may be dead, its number another's.
+ */
+static bool is_child(const tree *t, HANDLE process)
+{
+    DWORD parent = parent_of(process);
+    uint64_t birth = mproc__win_birth(process);
     bool found = false;
     for (size_t i = 0; i < t->count && !found; i++) {
         found = t->of[i].pid == parent && t->of[i].birth <= birth;
@@ -187,8 +211,7 @@ static int fell_children(tree *t)
         mplat_identity who = {(int64_t)pid, 0};
         uint32_t error;
         HANDLE process = mproc__win_open(&who, PROCESS_TERMINATE, &error);
-        if (process != NULL && !has_ended(process) &&
-            is_child(t, entry.th32ParentProcessID, mproc__win_birth(process))) {
+        if (process != NULL && !has_ended(process) && is_child(t, process)) {
             (void)fell(t, process, pid); // what may not be killed is left out
             felled++;
         } else if (process != NULL) {

@@ -15,6 +15,8 @@
 #ifndef TESTS_SUPPORT_TESTLIB_H
 #define TESTS_SUPPORT_TESTLIB_H
 
+#include "mproc/error.h"
+
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,9 +36,10 @@ typedef struct testlib_case {
 /** The exit code by which a whole executable says that it cannot run here. */
 #define TESTLIB_SKIPPED 77
 
-#define CHILD_CHECK(condition)                                                             \
-    ((condition) ? (void)0                                                                 \
-                 : (fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition), \
+#define CHILD_CHECK(condition)                                                                 \
+    ((condition) ? (void)0                                                                     \
+                 : (fprintf(stderr, "child: %s:%d: %s (last error: %s)\n", __FILE__, __LINE__, \
+                            #condition, mproc_last_error()),                                   \
                     fflush(stderr), exit(TESTLIB_CHILD_FAILED)))
 
 /** A main() without children. */
