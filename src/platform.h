@@ -150,7 +150,7 @@ void mplat_life_release(mplat_life *life);
 
 /* ---- wait and wake --------------------------------------------------------------------------- */
 
-/** A place in the arena where one thread sleeps, for systems whose kernel has no shared wait. */
+/** A place in the arena where one living thread at a time sleeps, for systems whose kernel has no shared wait. */
 typedef struct mplat_parker {
     uint64_t opaque[4];
 } mplat_parker;
@@ -265,7 +265,7 @@ bool mplat_has_threads(void);
  *
  * @param ret_boot   what it was told
  * @param ret_arena  attached
- * @param ret_parent sentinel of the process that started it, with identity
+ * @param ret_parent sentinel of the process that started it, with its pid
  * @param ret_extra  the extra descriptor, or none
  * @return 1 if so; 0 if not: then nothing has happened; negative if it was, and cannot go on
  */

@@ -16,10 +16,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int make_set(const int *cpus, size_t count, cpu_set_t *ret_set)
+{
+    CPU_ZERO(ret_set);
+    for (size_t i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= CPU_SETSIZE) {
+            return mproc__fail(MPROC_EINVAL, "there is no processor %d", cpus[i]);
+        }
+        CPU_SET(cpus[i], ret_set);
+    }
+    return MPROC_OK;
+}
+
 int mplat_process_setup_check(const mplat_setup *setup)
 {
-    (void)setup;
-    return MPROC_OK; // all of it exists here
+    cpu_set_t unused;
+    return make_set(setup->cpus, setup->n_cpus, &unused); // all else exists here
 }
 
 static int set_environment(const char *const *env, size_t count)
@@ -50,16 +62,11 @@ static int set_environment(const char *const *env, size_t count)
 static int set_processors(const int *cpus, size_t count)
 {
     cpu_set_t set;
-    CPU_ZERO(&set);
-    for (size_t i = 0; i < count; i++) {
-        if (cpus[i] < 0 || cpus[i] >= CPU_SETSIZE) {
-            return mproc__fail(MPROC_EINVAL, "there is no processor %d", cpus[i]);
-        }
-        CPU_SET(cpus[i], &set);
+    int rc = make_set(cpus, count, &set);
+    if (rc >= 0 && sched_setaffinity(0, sizeof(set), &set) < 0) {
+        rc = mproc__fail_os(errno, "cannot choose processors");
     }
-    return sched_setaffinity(0, sizeof(set), &set) == 0
-               ? MPROC_OK
-               : mproc__fail_os(errno, "cannot choose processors");
+    return rc;
 }
 
 static int set_user(uint32_t user, uint32_t group)

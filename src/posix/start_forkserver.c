@@ -86,13 +86,16 @@ bool mproc__server_is_up(void)
 /** Forget a server, and end it if it is ours. */
 static void drop_server(void)
 {
+    if (client.is_ours) {
+        // First: at the closing of the door it would begin to exit, and might have helpers by then.
+        (void)mplat_process_signal(&client.server.who, MPLAT_KILL);
+    }
     close_fd(&client.line);
     close_fd(&client.door);
     if (client.is_ours) {
         mplat_exit unused;
         size_t index;
         client.is_ours = false;
-        (void)mplat_process_signal(&client.server.who, MPLAT_KILL);
         mplat_handle_close(client.server.tree);
         (void)mplat_sentinel_wait(&client.server.sentinel, 1, MPROC__NEVER, &index);
         (void)mplat_process_reap(&client.server, &unused);

@@ -78,7 +78,10 @@ static inline size_t core_count_zombies(void)
             (void)fclose(file);
         }
         const char *behind = strrchr(text, ')');
-        count += behind != NULL && behind[2] == 'Z' && strtol(behind + 4, NULL, 10) == getpid();
+        if (behind != NULL && behind[2] == 'Z' && strtol(behind + 4, NULL, 10) == getpid()) {
+            fprintf(stderr, "zombie: %s", text);
+            count++;
+        }
     }
     (void)closedir(directory);
     return count;

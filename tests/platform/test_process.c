@@ -478,13 +478,13 @@ static void test_process__setup(void)
 
 static void test_process__setup_check_refuses(void)
 {
-    const mplat_setup nothing = {0};
-    CU_ASSERT_EQUAL(mplat_process_setup_check(&nothing), 0);
-#ifdef _WIN32
     static const int cpus[] = {-1};
+    const mplat_setup nothing = {0};
     const mplat_setup no_cpu = {.cpus = cpus, .n_cpus = 1};
-    const mplat_setup user = {.set_user = true};
+    CU_ASSERT_EQUAL(mplat_process_setup_check(&nothing), 0);
     CU_ASSERT_EQUAL(mplat_process_setup_check(&no_cpu), MPROC_EINVAL);
+#ifdef _WIN32
+    const mplat_setup user = {.set_user = true};
     CU_ASSERT_EQUAL(mplat_process_setup_check(&user), MPROC_ENOTSUP);
     CU_ASSERT_EQUAL(mplat_process_fork(NULL, NULL), MPROC_ENOTSUP);
 #endif
