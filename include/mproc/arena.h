@@ -68,7 +68,8 @@ MPROC_API size_t mproc_block_size(const mproc_block *block);
  * Give up this hold. The memory is freed when the last holder of the family has done so; large
  * blocks go back to the system at once.
  *
- * @param block  NULL is fine
+ * @param block  NULL is fine. Not one that was unpacked from arguments: those keep it, see
+ *               mproc_block_attach
  */
 MPROC_API void mproc_block_close(mproc_block *block);
 

@@ -45,6 +45,10 @@ MPROC_API int mproc_main(int argc, char **argv);
  *
  * Python: multiprocessing.set_executable(path)
  *
+ * mproc-worker is built with -DMPROC_TOOLS=ON. A shared library that itself calls mproc must use the same
+ * copy of it as the program: build mproc with BUILD_SHARED_LIBS=ON then. It is read at a start by
+ * "spawn", and at that of a fork server: choose before the first start.
+ *
  * @param path  the program's file, absolute or relative to the current directory; NULL: this
  *              program again
  * @return 0, MPROC_ENOENT or MPROC_EINVAL
@@ -55,7 +59,8 @@ MPROC_API MPROC_NODISCARD int mproc_set_executable(const char *path);
  * The start method "spawn", "fork" or "forkserver" as an object; or, for debugging and for what is
  * not worth a process, "thread" or "inline", with which a process is none: its function runs in a
  * thread of this process, or before mproc_process_start returns. Arguments are copied all the same.
- * It cannot be ended from outside, has only a name as its option, and exit() in it is this process's.
+ * It cannot be ended from outside, has no options but name and daemon, exit() in it is this process's, and
+ * it must return: pthread_exit() in it is a process that never ends.
  *
  * Python: multiprocessing.get_context(method), multiprocessing.dummy
  *

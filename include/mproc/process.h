@@ -34,14 +34,18 @@
 
 MPROC_BEGIN_DECLS
 
-/** A process of the family, as seen from this one. Where a call takes one, NULL is this process. */
+/**
+ * A process of the family, as seen from this one. To calls that ask something NULL is this process; to
+ * those that end a process it is MPROC_EINVAL.
+ */
 typedef struct mproc_process mproc_process;
 
 /**
  * What a process runs.
  *
  * @param args  valid until the function returns, with everything that was unpacked from it
- * @return the exit code: 0 is success, 1 to 255 as the program likes; a negative status makes it 1
+ * @return the exit code: 0 is success, 1 to 255 as the program likes; a negative status makes it 1,
+ *         and a line on stderr, more than 255 makes it 255
  */
 typedef int (*mproc_process_fn)(const mproc_args *args);
 
@@ -59,8 +63,11 @@ typedef struct mproc_process_options {
     const char *stdout_path; /**< file to write, created or truncated; default: this process's */
     const char *stderr_path; /**< the same; equal to stdout_path: one file, opened once */
     const char *cwd;         /**< directory to run in; default: this process's current one */
-    const char *const *env; /**< "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change */
-    const int *cpus;        /**< processors to run on, n_cpus of them; NULL: no change */
+    const char *const
+        *env;        /**< "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change. It
+                                 changes the caller's environment, forkserver: that of the server's
+                                 start */
+    const int *cpus; /**< processors to run on, n_cpus of them; NULL: no change */
     size_t n_cpus;
     int nice;       /**< added to the nice value; Windows: <0, 0 and >0 choose a priority class */
     bool set_umask; /**< whether umask below counts */
@@ -90,13 +97,17 @@ typedef struct mproc_exit_report {
  * without waiting for the child, however large they are. A child that dies before it reaches its
  * function is noticed by mproc_process_join, which then returns MPROC_ESTART.
  *
- * @param ret_process  the child
+ * As between threads nothing but the function and its arguments is given to it, but unlike with threads
+ * globals, statics and pointers are not shared: share blocks.
+ *
+ * @param ret_process  the child; NULL on failure
  * @param target       the function; static ones are fine
  * @param args         MPROC_ARGS(...) or NULL for none
  * @param options      NULL for the defaults; read during the call only
  *
  * @return 0               the child is on its way
- * @return MPROC_ENOMAIN   main() did not call mproc_main()
+ * @return MPROC_ENOMAIN   main() did not call mproc_main(), nor was a program set by
+ *                         mproc_set_executable(); "fork" needs neither
  * @return MPROC_ENOTSUP   no such start method or option on this system
  * @return MPROC_ETHREADS  fork, and other threads run
  * @return MPROC_ENPROC    out of processes (RLIMIT_NPROC, the cgroup's pids.max)
@@ -155,7 +166,8 @@ MPROC_API int mproc_process_is_alive(mproc_process *process);
  *
  * Python: Process.exitcode
  *
- * @param ret_code  0: success; N: its function returned N or it called exit(N); -N: killed by signal
+ * @param ret_code  only after a join that returned 0: who never reached its function may have a code of 0.
+ *                  0: success; N: its function returned N or it called exit(N); -N: killed by signal
  *                  N. Windows: what the process ended with, so that an exception's code is negative;
  *                  -15 after mproc_process_terminate or _kill.
  * @return 0, MPROC_ESTATE while it runs, or MPROC_EUNKNOWN: somebody else collected the status (a

@@ -86,6 +86,16 @@ static int fail(const char *name)
     return EXIT_FAILURE;
 }
 
+int mproc__exit_code(int result)
+{
+    if (result < 0) {
+        fprintf(stderr, "mproc: %s failed: %s: %s\n", mproc_process_name(NULL),
+                mproc_strerror(result), mproc_last_error());
+        return EXIT_FAILURE;
+    }
+    return result > 255 ? 255 : result; // on no system may 256 become 0
+}
+
 int mproc__child_run(const mplat_child *parent, bool is_server)
 {
     const struct mproc__member_shm *self = mproc__self_member();
@@ -112,7 +122,7 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
     }
     mproc_value_clear(&args);
     mproc__block_release(hold);
-    return code < 0 ? EXIT_FAILURE : code;
+    return mproc__exit_code(code);
 }
 
 static void end_copy(int code)
@@ -125,7 +135,7 @@ static void end_copy(int code)
 void mproc__child_end(int code, bool is_copy)
 {
     if (is_copy) {
-        end_copy(code & 0xff);
+        end_copy(code);
     }
     (void)mproc_shutdown(MPROC_FOREVER);
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
@@ -168,7 +178,7 @@ void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)
     }
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
     int code = ((mproc_process_fn)info->function)(info->args != NULL ? info->args : &none);
-    mproc__child_end(code < 0 ? EXIT_FAILURE : code, true);
+    mproc__child_end(mproc__exit_code(code), true);
 }
 
 void mproc__child_go(const mplat_child *parent)

@@ -17,6 +17,7 @@ static struct {
     mproc_process *first;
     bool watches_exit;
     bool forgets;
+    uint64_t n_added;
 } children;
 
 /** In a copy of this process: these are somebody else's children now. */
@@ -38,6 +39,7 @@ void mproc__children_add(mproc_process *process)
         children.forgets = true;
         mproc__on_forget(forget);
     }
+    process->serial = children.n_added++;
     process->next = children.first;
     children.first = process;
     mproc__private_unlock();
@@ -74,17 +76,20 @@ void mproc__children_watch_exit(void)
     mproc__private_unlock();
 }
 
-/** The n-th child that may still run, in use by the caller; NULL when there are no more. */
-static mproc_process *use_child(size_t n)
+/**
+ * The next child that may still run, in use by the caller; NULL when there are no more. The list may
+ * shrink and grow meanwhile: its newest are in front, so those before `serial` are what is left.
+ */
+static mproc_process *use_next(uint64_t *serial)
 {
     mproc__private_lock();
     mproc_process *found = children.first;
-    while (found != NULL && (found->has_ended || n > 0)) {
-        n -= found->has_ended ? 0 : 1;
+    while (found != NULL && (found->has_ended || found->serial >= *serial)) {
         found = found->next;
     }
     if (found != NULL) {
         found->users++;
+        *serial = found->serial;
     }
     mproc__private_unlock();
     return found;
@@ -93,14 +98,16 @@ static mproc_process *use_child(size_t n)
 size_t mproc_active_children(mproc_process **ret_children, size_t capacity)
 {
     size_t count = 0;
-    size_t skipped = 0;
-    for (mproc_process *child; (child = use_child(skipped)) != NULL;) {
+    uint64_t serial = UINT64_MAX;
+    if (mproc__self_id() == 0) {
+        return 0; // it has started nobody yet
+    }
+    for (mproc_process *child; (child = use_next(&serial)) != NULL;) {
         if (mproc_process_is_alive(child) > 0) {
             if (count < capacity) {
                 ret_children[count] = child;
             }
             count++;
-            skipped++;
         }
         mproc__process_release(child);
     }
@@ -111,20 +118,16 @@ size_t mproc_active_children(mproc_process **ret_children, size_t capacity)
 static int join_all(bool is_daemon, mproc__deadline deadline)
 {
     int rc = MPROC_OK;
-    size_t skipped = 0;
-    for (mproc_process *child; (child = use_child(skipped)) != NULL;) {
-        // A daemon that is a thread ends with its process, as in Python; and exit() may be its own.
-        bool is_left = child->local != NULL && (is_daemon || mproc__local_is_here(child));
-        if (child->is_daemon != is_daemon || is_left) {
-            skipped++;
-        } else {
+    uint64_t serial = UINT64_MAX;
+    for (mproc_process *child; (child = use_next(&serial)) != NULL;) {
+        // A daemon that is a thread ends with its process, as in Python. And in a function that runs in
+        // this process nobody waits for another: that one may be waiting for it.
+        bool is_left = child->local != NULL && (is_daemon || mproc__local_here() != NULL);
+        if (child->is_daemon == is_daemon && !is_left) {
             int64_t left = deadline == MPROC__NEVER ? MPROC_FOREVER : deadline - mplat_now();
             int result =
                 mproc__process_await(child, deadline != MPROC__NEVER && left < 0 ? 0 : left);
-            if (result < 0) {
-                rc = result;
-                skipped++;
-            }
+            rc = result < 0 ? result : rc;
         }
         mproc__process_release(child);
     }
@@ -133,9 +136,9 @@ static int join_all(bool is_daemon, mproc__deadline deadline)
 
 static void signal_daemons(int (*signal)(mproc_process *))
 {
-    size_t skipped = 0;
-    for (mproc_process *child; (child = use_child(skipped)) != NULL; skipped++) {
-        if (child->is_daemon) {
+    uint64_t serial = UINT64_MAX;
+    for (mproc_process *child; (child = use_next(&serial)) != NULL;) {
+        if (child->is_daemon && child->local == NULL) {
             (void)signal(child);
         }
         mproc__process_release(child);

@@ -57,21 +57,31 @@ static void run(mproc_process *process)
     local->outer = here;
     here = process;
     int rc = mproc__family_enter();
+    bool is_member = rc >= 0;
     if (rc >= 0) {
         rc = mproc__start_args(mproc__block_at(local->start.offset), &args);
     }
     if (rc >= 0) {
         const mproc_args list = {.count = args.as.list.count, .items = args.as.list.items};
         local->was_reached = true;
-        local->code = local->function(&list);
+        local->code = mproc__exit_code(local->function(&list));
         mproc_value_clear(&args);
     } else {
         local->code = EXIT_FAILURE;
         mproc__copy_string(process->story, sizeof(process->story), mproc_last_error());
     }
-    local->code = local->code < 0 ? EXIT_FAILURE : local->code & 0xff;
-    mproc__block_release(local->start);
     here = local->outer;
+    if (mplat_pid() != process->child.who.pid) {
+        // The function has called fork(), and this is the copy: nothing here is its own.
+        process->child.sentinel = MPLAT_NO_HANDLE;
+        process->is_foreign = true;
+        process->has_ended = true;
+        return;
+    }
+    if (is_member) {
+        mproc__block_release(local->start);
+        local->start.offset = 0;
+    }
     mplat_signal_raise(process->child.sentinel);
 }
 
@@ -85,7 +95,8 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg)
 static int launch_thread(mproc_process *process)
 {
     struct mproc__local *local = process->local;
-    apr_status_t status = apr_pool_create(&local->pool, NULL);
+    // Unmanaged: the lock of APR's common allocator may be held when another thread forks.
+    apr_status_t status = apr_pool_create_unmanaged(&local->pool);
     if (status == APR_SUCCESS) {
         status = apr_thread_create(&local->thread, NULL, run_thread, process, local->pool);
     }
@@ -117,29 +128,18 @@ int mproc__local_check(const mproc_process_options *options)
                                             "processors, priority and user are its own");
 }
 
-int mproc__local_start(mproc_process *process, const mproc__start_info *info)
+int mproc__local_prepare(mproc_process *process, const mproc__start_info *info)
 {
     struct mproc__local *local = mproc__calloc(1, sizeof(*local));
     if (local == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory for %s", process->name);
     }
-    int rc = mproc__start_pack(info, &local->start);
-    if (rc < 0) {
-        mproc__free(local);
-        return rc;
-    }
-    local->function = (mproc_process_fn)info->function;
     process->local = local;
-    process->child =
-        (mplat_child){.who = mplat_self(), .sentinel = MPLAT_NO_HANDLE, .tree = MPLAT_NO_HANDLE};
-    rc = mplat_signal_make(&process->child.sentinel);
+    process->child.who = mplat_self();
+    local->function = (mproc_process_fn)info->function;
+    int rc = mproc__start_pack(info, &local->start);
     if (rc >= 0) {
-        rc = process->context->run(process);
-    }
-    if (rc < 0) {
-        mproc__block_release(local->start);
-        mproc__local_free(process);
-        mplat_handle_close(process->child.sentinel);
+        rc = mplat_signal_make(&process->child.sentinel);
     }
     return rc;
 }
@@ -152,6 +152,10 @@ void mproc__local_collect(mproc_process *process)
         (void)apr_thread_join(&unused, local->thread); // it is past all but its last instructions
         local->thread = NULL;
     }
+    if (local->start.offset != 0) {
+        mproc__block_release(local->start);
+        local->start.offset = 0;
+    }
     process->report = (mproc_exit_report){.exit_code = local->code};
     process->is_known = true;
     process->was_reached = local->was_reached;
@@ -159,7 +163,13 @@ void mproc__local_collect(mproc_process *process)
 
 void mproc__local_free(mproc_process *process)
 {
-    if (process->local != NULL && process->local->pool != NULL) {
+    if (process->local == NULL) {
+        return;
+    }
+    if (process->local->start.offset != 0 && !process->is_foreign) {
+        mproc__block_release(process->local->start); // it was never run
+    }
+    if (process->local->pool != NULL) {
         apr_pool_destroy(process->local->pool);
     }
     mproc__free(process->local);

@@ -13,8 +13,8 @@ extern const mproc_context mproc__context_inline;
 /** Whether the options ask for nothing that only a process of its own can have. */
 int mproc__local_check(const mproc_process_options *options);
 
-/** Run the function; the sentinel is raised when it has returned. */
-int mproc__local_start(mproc_process *process, const mproc__start_info *info);
+/** Get ready for context->run, which runs the function; the sentinel is raised when it has returned. */
+int mproc__local_prepare(mproc_process *process, const mproc__start_info *info);
 
 /** The sentinel has fired: fill in how it ended. One thread at a time. */
 void mproc__local_collect(mproc_process *process);

@@ -192,10 +192,8 @@ int mproc__process_await(mproc_process *process, mproc_timeout timeout)
                 collect(process);
             }
             mproc__store32_release(&process->is_collecting, 0);
-        } else if (mproc__deadline_passed(deadline)) {
-            return mproc__fail(MPROC_ETIMEDOUT, "%s still runs", process->name);
         } else {
-            apr_sleep(100); // another thread is about to know
+            apr_sleep(100); // it has ended, and another thread is about to know how
         }
     }
     return MPROC_OK;
@@ -343,9 +341,12 @@ int mproc_process_close(mproc_process *process)
     mproc__private_lock();
     bool is_foreign = process->is_foreign;
     mproc__private_unlock();
-    if (!is_foreign && mproc_process_is_alive(process) > 0) {
-        return mproc__fail(MPROC_ESTATE, "%s still runs: join or terminate it first",
-                           process->name);
+    int is_alive = is_foreign ? 0 : mproc_process_is_alive(process);
+    if (is_alive > 0) {
+        return mproc__fail(MPROC_ESTATE, "%s still runs: join it first", process->name);
+    }
+    if (is_alive < 0) {
+        return is_alive;
     }
     mproc__process_release(process);
     return MPROC_OK;

@@ -32,6 +32,7 @@ struct mproc_process {
     char story[192];  /* why it did not reach its function */
     mproc_exit_report report;
     struct mproc__local *local; /* not NULL: it runs in this process */
+    uint64_t serial;            /* in the order of their starts */
     struct mproc_process *next; /* in the list of children */
 };
 
@@ -62,6 +63,9 @@ void mproc__process_release(mproc_process *process);
 int mproc__process_await(mproc_process *process, mproc_timeout timeout);
 
 /* child.c: */
+
+/** The exit code that a function's result stands for; says so on stderr if that is an error. */
+int mproc__exit_code(int result);
 
 /** Run the function of this process's start block: a target, or a fork server's preload. Its code. */
 int mproc__child_run(const mplat_child *parent, bool is_server);

@@ -9,12 +9,20 @@
 /* How far generations of a family are followed. */
 #define MAX_DEPTH 64
 
-/** Who to signal: the pid is known from the start, its birth since the process found its slot. */
+/**
+ * Who to signal: the pid is known from the start, its birth since the process found its slot.
+ *
+ * @return 1; 0: nobody, any more; or a negative status
+ */
 static int identify(mproc_process *process, mplat_identity *ret_who)
 {
-    if (process == NULL || process->role == MPROC__ROLE_SELF) {
+    if (process == NULL) {
+        return mproc__fail(MPROC_EINVAL,
+                           "no process is named; this one is mproc_current_process()");
+    }
+    if (process->role == MPROC__ROLE_SELF) {
         *ret_who = mplat_self();
-        return MPROC_OK;
+        return 1;
     }
     if (process->local != NULL) {
         return mproc__fail(MPROC_ENOTSUP,
@@ -28,9 +36,12 @@ static int identify(mproc_process *process, mplat_identity *ret_who)
     mplat_identity who = {0};
     if (mproc__member_identity(process->member, &who) < 0 || who.pid == 0) {
         who = process->child.who;
+        if (who.birth == 0) {
+            return 0; // its slot is another's, and so may its number be
+        }
     }
     *ret_who = who;
-    return MPROC_OK;
+    return 1;
 }
 
 /** Whether there is nothing to end any more. Collecting first also means that the pid is not reused. */
@@ -46,7 +57,7 @@ static int send_request(mproc_process *process, enum mplat_signal what)
         return MPROC_OK;
     }
     int rc = identify(process, &who);
-    return rc < 0 ? rc : mplat_process_signal(&who, what);
+    return rc <= 0 ? rc : mplat_process_signal(&who, what);
 }
 
 int mproc_process_interrupt(mproc_process *process)
@@ -74,7 +85,8 @@ static void kill_family(mproc__member_id parent, int depth)
     while (depth < MAX_DEPTH && (child = mproc__member_next_child(parent, child)) != 0) {
         mplat_identity who;
         kill_family(child, depth + 1);
-        if (mproc__member_identity(child, &who) >= 0 && who.pid != 0) {
+        // The caller, who may be a descendant, has work to do.
+        if (child != mproc__self_id() && mproc__member_identity(child, &who) >= 0 && who.pid != 0) {
             (void)mplat_process_kill_tree(&who);
         }
     }
@@ -87,12 +99,10 @@ int mproc_process_kill_tree(mproc_process *process)
         return MPROC_OK;
     }
     int rc = identify(process, &who);
-    if (rc < 0) {
+    if (rc <= 0) {
         return rc;
     }
-    kill_family(process != NULL && process->role != MPROC__ROLE_SELF ? process->member
-                                                                     : mproc__self_id(),
-                0);
+    kill_family(process->role != MPROC__ROLE_SELF ? process->member : mproc__self_id(), 0);
     return mplat_process_kill_tree(&who);
 }
 

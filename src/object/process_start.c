@@ -54,6 +54,7 @@ static int find_directory(const mproc_context *context, const char *wish, char *
     if (context->is_server_made && (wish == NULL || wish[0] != '/')) {
         int rc = mplat_directory(ret_path, size);
         if (rc < 0) {
+            ret_path[0] = '\0';
             return wish == NULL ? MPROC_OK : rc; // it has been removed: nowhere to go
         }
         length = strlen(ret_path);
@@ -154,25 +155,51 @@ static void list(mproc_process *process)
 static int start_here(mproc_process *process, mproc_process_fn target, const mproc_args *args,
                       const mproc_process_options *options)
 {
+    const mproc_context *context = process->context;
     char identity[64];
     find_name(process, options, identity, sizeof(identity));
     const mproc__start_info info = {.function = (mproc__function)target,
                                     .args = args,
                                     .name = process->name,
                                     .options = options};
-    int rc = mproc__local_start(process, &info);
-    if (rc >= 0 && !process->context->is_inline) {
+    int rc = mproc__local_prepare(process, &info);
+    if (rc < 0) {
+        return rc;
+    }
+    // First, for its function may hand on the handle, and who gets that may join it.
+    if (!context->is_inline) {
         list(process);
+    }
+    rc = context->run(process);
+    if (rc < 0) {
+        mproc__children_remove(process);
+    } else if (context->is_inline) {
+        rc = mproc__process_await(process, MPROC_NOWAIT);
     }
     return rc;
 }
 
-static int start(mproc_process *process, mproc_process_fn target, const mproc_args *args,
-                 const mproc_process_options *options)
+/** What was printed before the start appears before what the child prints, and not in a copy again. */
+static void flush(const mproc_context *context, const mproc_process_options *options)
+{
+    if (context->is_copy && !options->fork_with_threads) {
+        (void)fflush(NULL);
+    } else {
+        // No more: another thread may be reading from a stream, and hold its lock.
+        (void)fflush(stdout);
+        (void)fflush(stderr);
+    }
+}
+
+/** In a process of its own. */
+static int start_apart(mproc_process *process, mproc_process_fn target, const mproc_args *args,
+                       const mproc_process_options *options)
 {
     char directory[4096];
     char identity[64];
     mplat_handle stdio[3];
+    mproc__member_sweep();
+    flush(process->context, options);
     find_name(process, options, identity, sizeof(identity));
     int rc = find_directory(process->context, options->cwd, directory, sizeof(directory));
     if (rc < 0 || (rc = open_streams(options, stdio)) < 0) {
@@ -186,24 +213,13 @@ static int start(mproc_process *process, mproc_process_fn target, const mproc_ar
         .directory = directory[0] != '\0' ? directory : NULL,
         .options = options,
     };
-    rc = launch(process, &info, stdio);
-    close_streams(stdio);
-    return rc;
-}
-
-/** In a process of its own. */
-static int start_apart(mproc_process *process, mproc_process_fn target, const mproc_args *args,
-                       const mproc_process_options *options)
-{
-    mproc__member_sweep();
-    // What was printed before the start appears before what the child prints.
-    (void)fflush(stdout);
     mproc__making_begin(process->context->is_copy);
-    int rc = start(process, target, args, options);
+    rc = launch(process, &info, stdio);
     if (rc >= 0) {
         list(process);
     }
     mproc__making_end(process->context->is_copy);
+    close_streams(stdio);
     return rc;
 }
 
@@ -215,6 +231,7 @@ int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
     if (ret_process == NULL || target == NULL) {
         return mproc__fail(MPROC_EINVAL, "a process needs a function, and a place for its handle");
     }
+    *ret_process = NULL;
     int rc = mproc__family_enter();
     if (rc < 0) {
         return rc;
@@ -231,11 +248,12 @@ int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
     }
     process->context = context;
     process->is_daemon = options->is_daemon;
+    process->child = (mplat_child){.sentinel = MPLAT_NO_HANDLE, .tree = MPLAT_NO_HANDLE};
     process->users = 1;
     rc = context->run != NULL ? start_here(process, target, args, options)
                               : start_apart(process, target, args, options);
     if (rc < 0) {
-        mproc__free(process);
+        mproc__process_release(process);
         return rc;
     }
     *ret_process = process;

@@ -310,6 +310,7 @@ void mproc__server_run(mplat_handle door, const mplat_child *parent)
     (void)prctl(PR_SET_NAME, "mproc-forkserver", 0, 0, 0);
     mproc__posix_watch_memory();
     int code = mproc__child_run(parent, true);
+    (void)fflush(NULL); // what the preload has printed is not to be printed by each child again
     if (code != 0) {
         server.preload_status = MPROC_ESTART;
         (void)snprintf(server.preload_story, sizeof(server.preload_story), "its preload failed: %s",

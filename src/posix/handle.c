@@ -57,14 +57,14 @@ int mplat_file_open(const char *path, bool for_writing, mplat_handle *ret_handle
 
 int mplat_signal_make(mplat_handle *ret_sentinel)
 {
+    mproc__posix_private_lock();
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) {
-        return mproc__fail_os(errno, "making a sentinel");
-    }
-    int rc = mproc__posix_raise_fd(&fd);
+    int rc = fd < 0 ? mproc__fail_os(errno, "making a sentinel") : mproc__posix_raise_fd(&fd);
     if (rc >= 0) {
+        mproc__posix_mark_locked(fd);
         *ret_sentinel = (mplat_handle){fd};
     }
+    mproc__posix_private_unlock();
     return rc;
 }
 

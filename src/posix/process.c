@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_open
@@ -33,6 +34,9 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
+
+/* waitid's P_PIDFD, since Linux 5.4; in some headers a constant of an enum. */
+#define WAITID_PIDFD 3
 
 /* statfs type of a pidfd on Linux 6.9 and later, where its inode number is unique for ever. */
 #define PIDFS_MAGIC 0x50494446
@@ -156,15 +160,46 @@ int mplat_process_signal(const mplat_identity *who, enum mplat_signal what)
                : mproc__fail_os(error, "cannot signal process %lld", (long long)who->pid);
 }
 
+/** As wait4 does, but of the process behind a descriptor, whose number may be another's by now. */
+static long wait_for_pidfd(int pidfd, int *ret_status, struct rusage *ret_usage)
+{
+    siginfo_t info;
+    long rc;
+    do {
+        rc = syscall(SYS_waitid, WAITID_PIDFD, pidfd, &info, WEXITED, ret_usage);
+    } while (rc < 0 && errno == EINTR);
+    if (rc == 0) {
+        *ret_status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status;
+        *ret_status |= info.si_code == CLD_DUMPED ? 0x80 : 0;
+    }
+    return rc;
+}
+
+/** Without pidfds a sentinel fires a moment before there is a status. */
+static long wait_for_number(const mplat_identity *who, int *ret_status, struct rusage *ret_usage)
+{
+    for (;;) {
+        pid_t pid = wait4((pid_t)who->pid, ret_status, WNOHANG, ret_usage);
+        if (pid != 0 && !(pid < 0 && errno == EINTR)) {
+            return pid;
+        }
+        if (!is_same(who, -1)) {
+            return -1;
+        }
+        const struct timespec moment = {.tv_nsec = 100000};
+        (void)nanosleep(&moment, NULL);
+    }
+}
+
 int mplat_process_reap(const mplat_child *child, mplat_exit *ret_exit)
 {
     int status;
     struct rusage usage;
-    pid_t pid;
-    do {
-        pid = wait4((pid_t)child->who.pid, &status, 0, &usage);
-    } while (pid < 0 && errno == EINTR);
-    if (pid < 0) {
+    long rc = wait_for_pidfd((int)child->sentinel.os, &status, &usage);
+    if (rc < 0 && errno != ECHILD) { // it is no pidfd, or the kernel cannot wait for one
+        rc = wait_for_number(&child->who, &status, &usage);
+    }
+    if (rc < 0) {
         return mproc__fail(MPROC_EUNKNOWN, "somebody else has collected the status of process %lld",
                            (long long)child->who.pid);
     }

@@ -75,7 +75,7 @@ static int fill_child(mplat_child *ret_child, pid_t pid, int wire)
     }
     if (pidfd < 0) {
         (void)kill(pid, SIGKILL);
-        (void)close(wire);
+        mproc__posix_close(wire);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
         return mproc__fail(MPROC_EMFILE, "no descriptor is left to wait for a child with");
@@ -225,8 +225,6 @@ int mplat_process_fork(const mplat_start *start, mplat_child *ret_child)
         return rc;
     }
     mproc__posix_watch_memory();
-    // What stands in stdio's buffers must be written once, not by parent and child.
-    (void)fflush(NULL);
     mproc__posix_open_null();
     // Signals stay out until the child has its own mask: no handler of the parent's runs in it early.
     sigset_t all;

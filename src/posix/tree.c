@@ -51,6 +51,14 @@ static pid_t parent_of(const char *pid)
                                                           : 0;
 }
 
+/** To anybody but ourselves: we have work to do, and go with the tree's root, or after it. */
+static void send_signal(pid_t pid, int number)
+{
+    if (pid != getpid()) {
+        (void)kill(pid, number);
+    }
+}
+
 /** One look through /proc; whether it found somebody new. */
 static bool grow(tree *found, DIR *directory)
 {
@@ -60,7 +68,7 @@ static bool grow(tree *found, DIR *directory)
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
         if (pid > 0 && found->count < MAX_TREE && !has(found, pid) &&
             has(found, parent_of(entry->d_name))) {
-            (void)kill(pid, SIGSTOP);
+            send_signal(pid, SIGSTOP);
             found->pids[found->count++] = pid;
             is_new = true;
         }
@@ -74,12 +82,12 @@ int mplat_process_kill_tree(const mplat_identity *who)
     DIR *directory = opendir("/proc");
     if (found != NULL && directory != NULL && mplat_process_alive(who)) {
         found->pids[found->count++] = (pid_t)who->pid;
-        (void)kill((pid_t)who->pid, SIGSTOP);
+        send_signal((pid_t)who->pid, SIGSTOP);
         while (grow(found, directory)) {
         }
         // From the leaves: a parent that is gone cannot be asked for its children any more.
         for (size_t i = found->count; i-- > 1;) {
-            (void)kill(found->pids[i], SIGKILL);
+            send_signal(found->pids[i], SIGKILL);
         }
     }
     if (directory != NULL) {

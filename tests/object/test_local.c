@@ -93,6 +93,19 @@ static int start_who_leaves(const mproc_args *args)
     return 3; // never reached
 }
 
+/** One thread waits for another, which ends the process: the end waits for neither. */
+static int start_who_waits(const mproc_args *args)
+{
+    mproc_process *child;
+    const mproc_process_options options = with("thread");
+    (void)args;
+    if (mproc_process_start(&child, start_who_leaves, MPROC_ARGS("thread"), &options) < 0) {
+        return 2;
+    }
+    (void)mproc_process_join(child, LIMIT);
+    return 3; // never reached
+}
+
 static int leave_a_daemon(const mproc_args *args)
 {
     mproc_block *block;
@@ -194,6 +207,7 @@ static void test_local__exit_is_the_processs(void)
     mproc_block *block = make_words(2);
     CU_ASSERT_EQUAL(end_of(start_with(start_who_leaves, MPROC_ARGS("thread"), &apart)), 21);
     CU_ASSERT_EQUAL(end_of(start_with(start_who_leaves, MPROC_ARGS("inline"), &apart)), 21);
+    CU_ASSERT_EQUAL(end_of(start_with(start_who_waits, NULL, &apart)), 21);
     CU_ASSERT_EQUAL(end_of(start_with(leave_a_daemon, MPROC_ARGS(block), &apart)), 4);
     mproc_block_close(block);
 }

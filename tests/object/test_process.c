@@ -125,6 +125,7 @@ static void test_process__exit_codes(void)
     CU_ASSERT_EQUAL(run(return_code, 0), 0);
     CU_ASSERT_EQUAL(run(return_code, 7), 7);
     CU_ASSERT_EQUAL(run(return_code, 255), 255);
+    CU_ASSERT_EQUAL(run(return_code, 256), 255); // and not 0
     CU_ASSERT_EQUAL(run(return_code, -1), 1);
     CU_ASSERT_EQUAL(run(return_code, MPROC_ETIMEDOUT), 1);
     CU_ASSERT_EQUAL(run(leave_by_exit, 0), 0);
@@ -311,6 +312,12 @@ static int local_data;
 
 static void test_process__bad_input(void)
 {
+    // Where a start has failed and nobody looked, nothing must be ended: not this process, above all.
+    CU_ASSERT_EQUAL(mproc_process_interrupt(NULL), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_process_terminate(NULL), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_process_kill(NULL), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_process_kill_tree(NULL), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_process_stop(NULL, MPROC_NOWAIT), MPROC_EINVAL);
     mproc_process *child = (mproc_process *)(void *)&local_data;
     size_t index = 77;
     CU_ASSERT_EQUAL(mproc_process_start(NULL, return_code, NULL, NULL), MPROC_EINVAL);

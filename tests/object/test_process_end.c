@@ -41,6 +41,29 @@ static int return_code(const mproc_args *args)
     return code;
 }
 
+/** With a child of its own: kill the tree from here, or from its parent, who is in it too. */
+static int kill_from_within(const mproc_args *args)
+{
+    mproc_block *block;
+    bool from_parent;
+    mproc_process *child;
+    CHILD_CHECK(MPROC_UNPACK(args, &block, &from_parent) == 0);
+    CHILD_CHECK(mproc_process_start(&child, say_and_stay, MPROC_ARGS(block), NULL) == 0);
+    CHILD_CHECK(await_word(words_of(block), 1));
+    CHILD_CHECK(mproc_process_kill_tree(from_parent ? mproc_parent_process()
+                                                    : mproc_current_process()) == 0);
+    return stay();
+}
+
+static int have_a_killer(const mproc_args *args)
+{
+    mproc_process *child;
+    mproc_block *block;
+    CHILD_CHECK(MPROC_UNPACK(args, &block) == 0);
+    CHILD_CHECK(mproc_process_start(&child, kill_from_within, MPROC_ARGS(block, true), NULL) == 0);
+    return stay();
+}
+
 /** Wait for word `index` + 1 to be set. */
 static int wait_for_my_word(const mproc_args *args)
 {
@@ -68,6 +91,17 @@ static void test_process_end__terminate_and_kill(void)
     check_end(mproc_process_terminate, CODE_TERMINATED);
     check_end(mproc_process_kill, CODE_KILLED);
     check_end(mproc_process_kill_tree, CODE_KILLED);
+}
+
+static void test_process_end__tree_of_ones_own(void)
+{
+    mproc_block *block = make_words(1);
+    mproc_process *child = start(kill_from_within, MPROC_ARGS(block, false));
+    CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    words_of(block)[0] = 0;
+    child = start(have_a_killer, MPROC_ARGS(block));
+    CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    mproc_block_close(block);
 }
 
 static void test_process_end__interrupt(void)
@@ -316,8 +350,35 @@ static void test_process_end__stubborn_daemons_are_killed(void)
 }
 #endif
 
+/** Once an ended child that nobody had collected hid the one behind it. */
+static void test_process_end__shutdown_asks_every_daemon(void)
+{
+    const mproc_process_options daemon = {.is_daemon = true};
+    mproc_block *block = make_words(1);
+    mproc_process *ended[3];
+    mproc_process *staying[2];
+    for (int i = 0; i < 2; i++) {
+        staying[i] = start_with(say_and_stay, MPROC_ARGS(block), &daemon);
+    }
+    CU_ASSERT(await_word(words_of(block), 2));
+    for (int i = 0; i < 3; i++) {
+        ended[i] = start_with(return_code, MPROC_ARGS(i), &daemon);
+    }
+    for (size_t n = 0, i; n < 3; n++) { // as one that watches sentinels does
+        CU_ASSERT_EQUAL(mproc_process_wait_any(&ended[n], 1, LIMIT, &i), MPROC_OK);
+    }
+    CU_ASSERT_EQUAL(mproc_shutdown(LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(staying[0]), CODE_TERMINATED);
+    CU_ASSERT_EQUAL(end_of(staying[1]), CODE_TERMINATED);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(end_of(ended[i]), i);
+    }
+    mproc_block_close(block);
+}
+
 static const testlib_case cases[] = {
     {"terminate_and_kill", test_process_end__terminate_and_kill},
+    {"tree_of_ones_own", test_process_end__tree_of_ones_own},
     {"interrupt", test_process_end__interrupt},
     {"stop", test_process_end__stop},
     {"before_the_function", test_process_end__before_the_function},
@@ -326,6 +387,7 @@ static const testlib_case cases[] = {
     {"wait_for_any_of_many", test_process_end__wait_for_any_of_many},
     {"shutdown_ends_daemons_and_joins_others",
      test_process_end__shutdown_ends_daemons_and_joins_others},
+    {"shutdown_asks_every_daemon", test_process_end__shutdown_asks_every_daemon},
 #ifndef _WIN32
     {"stubborn_daemons_are_killed", test_process_end__stubborn_daemons_are_killed},
 #endif
