@@ -63,10 +63,11 @@ typedef struct mproc_process_options {
     const char *stdout_path; /**< file to write, created or truncated; default: this process's */
     const char *stderr_path; /**< the same; equal to stdout_path: one file, opened once */
     const char *cwd;         /**< directory to run in; default: this process's current one */
-    const char *const
-        *env;        /**< "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change. It
-                                 changes the caller's environment, forkserver: that of the server's
-                                 start */
+    /**
+     * "NAME=value" to set, "NAME" to unset, then NULL; NULL: no change. It changes this process's
+     * environment, with forkserver that of the time when the server was started.
+     */
+    const char *const *env;
     const int *cpus; /**< processors to run on, n_cpus of them; NULL: no change */
     size_t n_cpus;
     int nice;       /**< added to the nice value; Windows: <0, 0 and >0 choose a priority class */

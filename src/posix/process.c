@@ -193,8 +193,8 @@ static long wait_for_number(const mplat_identity *who, int *ret_status, struct r
 
 int mplat_process_reap(const mplat_child *child, mplat_exit *ret_exit)
 {
-    int status;
-    struct rusage usage;
+    int status = 0;
+    struct rusage usage = {0};
     long rc = wait_for_pidfd((int)child->sentinel.os, &status, &usage);
     if (rc < 0 && errno != ECHILD) { // it is no pidfd, or the kernel cannot wait for one
         rc = wait_for_number(&child->who, &status, &usage);
