@@ -73,7 +73,8 @@ MPROC_API const mproc_context *mproc_get_context(const char *method);
 MPROC_API const char *mproc_context_name(const mproc_context *context);
 
 /**
- * Set the start method of all later calls that do not name one. Children inherit it.
+ * Set the start method of all later calls that do not name one, "thread" and "inline" among them;
+ * NULL: the system's default again. Children inherit it.
  *
  * Python: multiprocessing.set_start_method(method), but it may be called again
  *
@@ -81,7 +82,12 @@ MPROC_API const char *mproc_context_name(const mproc_context *context);
  */
 MPROC_API MPROC_NODISCARD int mproc_set_start_method(const char *method);
 
-/** The default start method: "forkserver" on Linux, "spawn" on Windows, unless it was set. */
+/**
+ * The default start method: "forkserver" on Linux, "spawn" on Windows, unless it was set.
+ *
+ * A fork server is a child of the process that started it: a loop that waits for all children of
+ * the process, `while (wait(NULL) > 0)`, waits for it too until mproc_shutdown has ended it.
+ */
 MPROC_API const char *mproc_get_start_method(void);
 
 /** The start methods of this system that make processes, the default first; ends with NULL. */

@@ -235,10 +235,11 @@ MPROC_END_DECLS
 #define MPROC__SLOT_OF_OBJECT(name, NAME, kind, text) mproc_##name **: MPROC__SLOT_OBJECT + (kind),
 
 /**
- * A value of what `x` is: a bool, any integer, a float or double, a string (NULL makes nil),
- * mproc_bytes, a shared object's handle, mproc_args (a list), or a value already. It is borrowed:
- * `x` stays the owner of what it points to. In C, `true` and comparisons are integers; MPROC_UNPACK
- * puts them into a bool all the same.
+ * A value of what `x` is: a bool, any integer, a float or double, a string (a NULL one makes nil;
+ * the word NULL alone has another type: write MPROC_NIL_VALUE), mproc_bytes, a shared object's
+ * handle, mproc_args (a list), or a value already. It is borrowed: `x` stays the owner of what it
+ * points to. In C, `true` and comparisons are integers; MPROC_UNPACK puts them into a bool all the
+ * same.
  */
 #define MPROC_VALUE(x) \
     _Generic((x), \

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "family/family.h"
 
+#include <apr_allocator.h>
 #include <apr_thread_proc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct mproc__local {
     mproc_process_fn function;
     mproc__hold start; /* this process's */
     mproc_process *outer;
+    apr_allocator_t *allocator; // the pool's own, and ended with it
     apr_pool_t *pool;
     apr_thread_t *thread;
     int code;
@@ -95,9 +97,14 @@ static void *APR_THREAD_FUNC run_thread(apr_thread_t *thread, void *arg)
 static int launch_thread(mproc_process *process)
 {
     struct mproc__local *local = process->local;
-    // Unmanaged: the lock of APR's common allocator may be held when another thread forks.
-    apr_status_t status = apr_pool_create_unmanaged(&local->pool);
+    // Its own allocator: the lock of APR's common one may be held when another thread forks. Its
+    // address is kept where a leak checker sees it: APR's pools are in memory of mmap().
+    apr_status_t status = apr_allocator_create(&local->allocator);
     if (status == APR_SUCCESS) {
+        status = apr_pool_create_unmanaged_ex(&local->pool, NULL, local->allocator);
+    }
+    if (status == APR_SUCCESS) {
+        apr_allocator_owner_set(local->allocator, local->pool);
         status = apr_thread_create(&local->thread, NULL, run_thread, process, local->pool);
     }
     return status == APR_SUCCESS
@@ -171,6 +178,8 @@ void mproc__local_free(mproc_process *process)
     }
     if (process->local->pool != NULL) {
         apr_pool_destroy(process->local->pool);
+    } else if (process->local->allocator != NULL) {
+        apr_allocator_destroy(process->local->allocator);
     }
     mproc__free(process->local);
     process->local = NULL;
