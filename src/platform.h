@@ -145,6 +145,12 @@ void mplat_life_format(mplat_life *first, size_t count, size_t stride);
  */
 int mplat_life_claim(mplat_life *life);
 
+/**
+ * The first token at or after `from` whose last holder died with it, and which nobody has claimed
+ * since; `count` if there is none. Cheap: it looks, and takes nothing.
+ */
+size_t mplat_life_next_dead(const mplat_life *first, size_t count, size_t stride, size_t from);
+
 /** Give a token back; by the thread that claimed it only. */
 void mplat_life_release(mplat_life *life);
 
@@ -171,7 +177,7 @@ void mplat_parker_release(mplat_parker *parker);
 
 /**
  * Sleep while *word == expected, until `deadline` (mplat_now's clock; INT64_MAX: none), or until the
- * holder of `owner` dies where the system can tell; owner may be NULL.
+ * holder of `owner` or of `other` dies where the system can tell; both may be NULL.
  *
  * `word` lies in the arena; waiter and waker may be different processes. It may return early for no
  * reason, callers loop. A wake that follows the waker's store is never lost; a wake given to a
@@ -179,7 +185,8 @@ void mplat_parker_release(mplat_parker *parker);
  *
  * @return 0, or MPROC_ETIMEDOUT
  */
-int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner);
+int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner,
+               mplat_life *other);
 
 /** Wake up to n sleepers of a word; INT32_MAX: all. No system call when the system knows of none. */
 void mplat_wake(uint32_t *word, int n);

@@ -7,9 +7,12 @@
 
 #include "mproc/arena.h"
 #include "mproc/error.h"
+#include "mproc/event.h"
 #include "mproc/export.h"
+#include "mproc/lock.h"
 #include "mproc/main.h"
 #include "mproc/process.h"
+#include "mproc/semaphore.h"
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"

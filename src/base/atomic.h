@@ -57,6 +57,19 @@ static inline uint32_t mproc__add32(uint32_t *p, uint32_t v)
     return (uint32_t)_InterlockedExchangeAdd((volatile long *)p, (long)v);
 }
 
+static inline uint64_t mproc__add64(uint64_t *p, uint64_t v)
+{
+    uint64_t old = *(const volatile uint64_t *)p;
+    for (;;) {
+        uint64_t found = (uint64_t)_InterlockedCompareExchange64((volatile __int64 *)p,
+                                                                 (__int64)(old + v), (__int64)old);
+        if (found == old) {
+            return old;
+        }
+        old = found;
+    }
+}
+
 static inline bool mproc__cas32(uint32_t *p, uint32_t *expected, uint32_t v)
 {
     uint32_t old =
@@ -168,6 +181,11 @@ static inline uint32_t mproc__exchange32(uint32_t *p, uint32_t v)
 }
 
 static inline uint32_t mproc__add32(uint32_t *p, uint32_t v)
+{
+    return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t mproc__add64(uint64_t *p, uint64_t v)
 {
     return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }

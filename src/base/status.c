@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static MPROC__THREAD_LOCAL char last_error[512];
 
@@ -39,6 +40,7 @@ const char *mproc_strerror(int status)
         "unknown",
         "no space left",
         "system error",
+        "poisoned lock",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";
@@ -76,6 +78,13 @@ int mproc__fail(int status, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     (void)snprintf(last_error, sizeof(last_error), "%s", text);
+    return status;
+}
+
+int mproc__fail_shortly(int status, const char *sentence)
+{
+    size_t size = strlen(sentence);
+    memcpy(last_error, sentence, size < sizeof(last_error) ? size + 1 : 0);
     return status;
 }
 

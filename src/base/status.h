@@ -13,6 +13,9 @@
 /** Leave a sentence for mproc_last_error() and return `status`. */
 int mproc__fail(int status, const char *format, ...) MPROC__PRINTF(2, 3);
 
+/** The same for calls that are made to fail often, such as looks whether a lock is free: no format. */
+int mproc__fail_shortly(int status, const char *sentence);
+
 /**
  * The same after a failed system call: the status follows from `os_error` (errno or GetLastError),
  * and the system's words are appended.

@@ -12,7 +12,7 @@
 void mproc__family_lock(void)
 {
     struct mproc__family_shm *shm = mproc__shm();
-    int rc = mproc__mutex_acquire(&shm->lock, mproc__thread_self(), MPROC__NEVER);
+    int rc = mproc__mutex_acquire(&shm->lock, mproc__thread_self(), MPROC__NEVER, NULL);
     if (rc == MPROC_OWNER_DIED) {
         mproc__journal_recover(&shm->journal);
     }
@@ -23,5 +23,5 @@ void mproc__family_lock(void)
 void mproc__family_unlock(void)
 {
     mproc__graveyard_empty();
-    mproc__mutex_release(&mproc__shm()->lock);
+    (void)mproc__mutex_release(&mproc__shm()->lock);
 }

@@ -71,6 +71,8 @@ struct mproc__family_shm {
     MPROC__ALIGNAS(64) uint32_t n_threads; /**< formatted thread slots; grows by thread.c only */
     uint32_t thread_hint;                  /**< where a free one may be; a guess */
     mplat_life thread_growth;              /**< held by who formats the next batch */
+    MPROC__ALIGNAS(64) mplat_life watch; /**< held by who watches over the sleepers, see watch.h */
+    uint64_t alarms;                     /**< grows with each thread found dead */
 
     MPROC__ALIGNAS(64) uint64_t n_members; /**< formatted member slots; journal */
     uint64_t free_member;                  /**< first free member slot: index + 1; journal */

@@ -2,13 +2,14 @@
 /*
  * object.h: what all shared objects' handles have in common.
  *
- * An object's public handle (mproc_block, in time mproc_lock ...) is private memory of one process
- * and begins with a struct mproc_object. Its reference is the offset of its block in the arena: a
- * plain integer that any value can carry.
+ * An object's public handle (mproc_block, mproc_lock ...) is private memory of one process and is a
+ * struct mproc_object; what is shared lies in its block in the arena. Its reference is the offset of
+ * that block: a plain integer that any value can carry.
  */
 #ifndef MPROC_FAMILY_OBJECT_H
 #define MPROC_FAMILY_OBJECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mproc/value.h"
@@ -18,16 +19,39 @@ enum mproc__kind {
     MPROC__KIND_LEDGER = 1, /**< private: a segment of a member's ledger */
     MPROC__KIND_START = 2,  /**< private: what a starting process needs to know */
     MPROC__KIND_TEST = 3,   /**< private: made by tests */
-    MPROC__KIND_BLOCK = 16  /**< from here on public objects: mproc_block */
+    MPROC__KIND_ROOM = 4,   /**< private: more places for those who wait, see room.h */
+/* From 16 on public objects, see MPROC__OBJECTS. */
+#define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
+    MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)
+#undef MPROC__KIND_OF_OBJECT
 };
 
-/** The head of every object's handle. */
+/** Every object's handle. */
 struct mproc_object {
     uint32_t kind;   /**< enum mproc__kind */
     uint32_t ledger; /**< the entry of this process's ledger that records the hold */
     uint64_t offset; /**< of the object's block */
+    void *shm;       /**< its payload, as this process has it mapped */
     uint32_t epoch;  /**< whose ledger that is: a copy of the process must not give it back */
+    struct mproc_object *part; /**< handle of an object inside, made when it is first asked for */
 };
+
+#define MPROC__HANDLE_OF_OBJECT(name, NAME, kind, text) \
+    struct mproc_##name {                               \
+        struct mproc_object object;                     \
+    };
+MPROC__OBJECTS(MPROC__HANDLE_OF_OBJECT)
+#undef MPROC__HANDLE_OF_OBJECT
+
+/**
+ * Create an object's block, zeroed, and a handle for it.
+ *
+ * @param size      bytes of its payload
+ * @param n_inside  how many other objects it can hold
+ * @return 0, MPROC_ENOMEM, MPROC_ENOSPC
+ */
+int mproc__object_create(uint32_t kind, uint64_t size, uint32_t n_inside,
+                         struct mproc_object **ret_object);
 
 /**
  * Take a hold on the object at `offset` for a handle of its own.
@@ -36,14 +60,10 @@ struct mproc_object {
  */
 int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object);
 
+/** The handle of the object at `offset` inside `object`; closed with it. NULL: no memory for it. */
+struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t offset);
+
 /** Close any object's handle; NULL is fine. */
 void mproc__object_close(struct mproc_object *object);
-
-/** Make a handle's head of a hold that was just taken. */
-struct mproc__hold;
-struct mproc_object mproc__object_init(uint32_t kind, const struct mproc__hold *hold);
-
-/** Give a handle's hold back, unless it is another process's. */
-void mproc__object_fini(const struct mproc_object *object);
 
 #endif

@@ -3,12 +3,14 @@
  * sleep.h: no sleep without an end.
  *
  * A wake is a hint: it may be given to a process that is killed before it acts on it. So whoever
- * sleeps looks again after a slice. Slices are the safety net, never the mechanism: with them
- * switched off and nobody killed everything still works, and the tests run it so.
+ * sleeps looks again after a slice, and after that one whenever somebody has died (watch.h). Both are
+ * the safety net, never the mechanism: with slices switched off and nobody killed everything still
+ * works, and the tests run it so.
  */
 #ifndef MPROC_FAMILY_SLEEP_H
 #define MPROC_FAMILY_SLEEP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/deadline.h"
@@ -17,7 +19,14 @@
 /** Length of a slice in nanoseconds; tests change it. */
 extern int64_t mproc__slice_ns;
 
-/** As mplat_wait, but for one slice at most; the caller looks again and loops. */
+/**
+ * Before going to sleep: look at a word for some microseconds, if that has paid lately and can pay.
+ *
+ * @return true when it is no longer `expected`
+ */
+bool mproc__spin(const uint32_t *word, uint32_t expected);
+
+/** As mplat_wait, but not for long at a time; the caller looks again and loops. */
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner);
 
 #endif

@@ -8,13 +8,14 @@
 #include "base/status.h"
 #include "family/layout.h"
 #include "family/sleep.h"
+#include "family/watch.h"
 
 #define BATCH 128u /* 16 KiB: a multiple of any page */
 #define INDEX_SHIFT 1
 #define GENERATION_SHIFT 17
 #define INDEX_MASK 0xffffu
 
-static MPROC__THREAD_LOCAL mproc__thread_id self;
+MPROC__THREAD_LOCAL mproc__thread_id mproc__thread_current;
 
 static struct mproc__thread_shm *slot_at(uint32_t index)
 {
@@ -73,6 +74,7 @@ static int grow(uint32_t seen)
 int mproc__thread_found(void)
 {
     mplat_life_format(&mproc__shm()->thread_growth, 1, sizeof(mplat_life));
+    mplat_life_format(&mproc__shm()->watch, 1, sizeof(mplat_life));
     return format_batch(0);
 }
 
@@ -86,12 +88,23 @@ void mproc__thread_setup(void)
     mplat_wait_setup(&parking);
 }
 
-/** Raise a slot's generation, whose token the caller holds: all ids given so far are dead. */
-static uint64_t next_generation(struct mproc__thread_shm *slot)
+/** The last holder of a slot, whose token the caller holds, is no more: all ids given so far are dead. */
+static void retire(struct mproc__thread_shm *slot)
+{
+    uint64_t generation = mproc__load64_relaxed(&slot->generation);
+    if (generation % 2 != 0) {
+        mproc__store64_release(&slot->generation, generation + 1); /* COMMIT: the id is dead */
+    }
+}
+
+/** A slot whose token the caller holds, and whose last holder is no more, is the calling thread's. */
+static uint64_t enlist(struct mproc__thread_shm *slot)
 {
     uint64_t generation = mproc__load64_relaxed(&slot->generation) + 1;
-    mproc__store64_release(&slot->generation,
-                           generation); /* COMMIT: the last holder's id is dead */
+    mproc__store64_release(&slot->pid, 0); // the last one's until here, ours from the next line on
+    mproc__store64_release(&slot->asleep, 0);
+    mproc__store64_release(&slot->generation, generation); /* COMMIT: the new id lives */
+    mproc__store64_release(&slot->pid, (uint64_t)mplat_pid());
     return generation;
 }
 
@@ -104,11 +117,16 @@ static int claim_any(mproc__thread_id *ret_id)
         for (uint32_t i = 0; i < n; i++) {
             uint32_t index = (first + i) % n;
             struct mproc__thread_shm *slot = slot_at(index);
-            if (mplat_life_claim(&slot->life) < 0) {
+            int claimed = mplat_life_claim(&slot->life);
+            if (claimed < 0) {
                 continue;
             }
             MPROC__KILLPOINT("thread.claimed");
-            uint64_t generation = next_generation(slot);
+            retire(slot);
+            if (claimed > 0) {
+                mproc__watch_alarm(); /* DEATH: of the slot's last holder */
+            }
+            uint64_t generation = enlist(slot);
             int rc = mplat_parker_claim(&slot->parker);
             if (rc < 0) {
                 mplat_life_release(&slot->life);
@@ -127,33 +145,33 @@ static int claim_any(mproc__thread_id *ret_id)
 
 int mproc__thread_enter(mproc__thread_id *ret_id)
 {
-    if (self == 0) {
+    if (mproc__thread_current == 0) {
         mproc__thread_id id;
         int rc = mplat_thread_at_exit(mproc__thread_leave);
         if (rc < 0 || (rc = claim_any(&id)) < 0) {
             return rc;
         }
-        self = id;
+        mproc__thread_current = id;
     }
     if (ret_id != NULL) {
-        *ret_id = self;
+        *ret_id = mproc__thread_current;
     }
     return MPROC_OK;
 }
 
 mproc__thread_id mproc__thread_self(void)
 {
-    MPROC__CHECK(self != 0);
-    return self;
+    MPROC__CHECK(mproc__thread_current != 0);
+    return mproc__thread_current;
 }
 
 void mproc__thread_leave(void)
 {
-    if (self != 0) {
-        struct mproc__thread_shm *slot = slot_of(self);
+    if (mproc__thread_current != 0) {
+        struct mproc__thread_shm *slot = slot_of(mproc__thread_current);
         uint32_t index = (uint32_t)(slot - slot_at(0));
-        self = 0;
-        (void)next_generation(slot);
+        mproc__thread_current = 0;
+        retire(slot);
         mplat_parker_release(&slot->parker);
         mplat_life_release(&slot->life);
         mproc__store32_release(&mproc__shm()->thread_hint, index);
@@ -162,7 +180,7 @@ void mproc__thread_leave(void)
 
 void mproc__thread_forget(void)
 {
-    self = 0;
+    mproc__thread_current = 0;
 }
 
 mplat_life *mproc__thread_life(mproc__thread_id id)
@@ -171,17 +189,58 @@ mplat_life *mproc__thread_life(mproc__thread_id id)
     return slot == NULL ? NULL : &slot->life;
 }
 
+/** Bury the last holder of a slot, unless somebody living holds it. False: it lives. */
+static bool bury(struct mproc__thread_shm *slot)
+{
+    int claimed = mplat_life_claim(&slot->life);
+    if (claimed < 0) {
+        return false;
+    }
+    // It died, or ended and gave the slot up between the two looks: both ways its id is dead.
+    retire(slot);
+    if (claimed > 0) {
+        mproc__watch_alarm(); /* DEATH: of the slot's last holder */
+    }
+    mplat_life_release(&slot->life);
+    return true;
+}
+
 bool mproc__thread_is_dead(mproc__thread_id id)
 {
     struct mproc__thread_shm *slot = slot_of(id);
-    if (slot == NULL || mproc__load64_acquire(&slot->generation) != id >> GENERATION_SHIFT) {
-        return true;
+    return slot == NULL || mproc__load64_acquire(&slot->generation) != id >> GENERATION_SHIFT ||
+           bury(slot);
+}
+
+void mproc__thread_bury_dead(void)
+{
+    uint32_t n;
+    struct mproc__thread_shm *slots = mproc__thread_slots(&n);
+    for (size_t i = 0; (i = mplat_life_next_dead(&slots->life, n, sizeof(*slots), i)) < n; i++) {
+        (void)bury(&slots[i]);
     }
-    if (mplat_life_claim(&slot->life) < 0) {
-        return false;
+}
+
+int64_t mproc__thread_pid(mproc__thread_id id)
+{
+    const struct mproc__thread_shm *slot = slot_of(id);
+    if (slot == NULL) {
+        return 0;
     }
-    // It died, or ended and gave the slot up between the two looks: both ways the id is dead.
-    (void)next_generation(slot);
-    mplat_life_release(&slot->life);
-    return true;
+    uint64_t generation = id >> GENERATION_SHIFT;
+    uint64_t pid = mproc__load64_acquire(&slot->pid);
+    // Before it is another thread's, a slot gets another generation than its last one and the next.
+    uint64_t now = mproc__load64_acquire(&slot->generation);
+    return now == generation || now == generation + 1 ? (int64_t)pid : 0;
+}
+
+struct mproc__thread_shm *mproc__thread_slots(uint32_t *ret_count)
+{
+    *ret_count = mproc__load32_acquire(&mproc__shm()->n_threads);
+    return slot_at(0);
+}
+
+struct mproc__thread_shm *mproc__thread_slot(void)
+{
+    return mproc__thread_current != 0 ? slot_of(mproc__thread_current) : NULL;
 }

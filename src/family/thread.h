@@ -6,12 +6,13 @@
  *           given twice, or a dead owner would pass for a living stranger.
  * Layout    struct mproc__thread_shm at MPROC__THREADS_AT; slots [0, n_threads) are formatted.
  * Always    T1  a slot whose life token is held by a living thread has that thread's generation
- *           T2  generations only grow: an id whose generation is not the slot's is dead
+ *           T2  generations only grow: an id whose generation is not the slot's is dead; those of
+ *               living threads are odd
  * Locks     the token of a slot guards its other fields; that of family_shm.thread_growth guards
  *           the formatting of the next batch
  * Commit    registration: the store of the generation; growth: the store of n_threads
- * Death     a dead thread's token is claimed by whoever comes across it, who raises the generation;
- *           killed in between, the token is found dead once more
+ * Death     a dead thread's token is claimed by whoever comes across it, who raises the generation and
+ *           has all who sleep look again (watch.h); killed in between, the token is found dead once more
  */
 #ifndef MPROC_FAMILY_THREAD_H
 #define MPROC_FAMILY_THREAD_H
@@ -19,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "platform.h"
 
 /** A thread's id: bit 0 is zero, left to lock words; 16 bits slot + 1; the rest generation. */
@@ -28,7 +30,9 @@ struct mproc__thread_shm {
     mplat_life life;
     mplat_parker parker;
     uint64_t generation; /**< by the token's holder; read by anybody, atomically */
-    uint64_t reserved[5];
+    uint64_t asleep;     /**< by it: offset of the word it has long been sleeping on; 0: none */
+    uint64_t pid;        /**< of the thread with the last odd generation; 0: not yet known */
+    uint64_t reserved[3];
 };
 
 _Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a thread");
@@ -41,8 +45,17 @@ _Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a threa
  */
 int mproc__thread_enter(mproc__thread_id *ret_id);
 
+/** The calling thread's id, 0 before it has entered: for who cannot afford a call to find out. */
+extern MPROC__THREAD_LOCAL mproc__thread_id mproc__thread_current;
+
 /** The calling thread's id; it has entered. */
 mproc__thread_id mproc__thread_self(void);
+
+/** The slots, and how many of them are formatted; for the watch. */
+struct mproc__thread_shm *mproc__thread_slots(uint32_t *ret_count);
+
+/** The slot of the calling thread; NULL if it has not entered. */
+struct mproc__thread_shm *mproc__thread_slot(void);
 
 /** Give the calling thread's slot back; it may enter again. */
 void mproc__thread_leave(void);
@@ -55,6 +68,12 @@ mplat_life *mproc__thread_life(mproc__thread_id id);
 
 /** Whether the thread named by an id has ended; never guessed. Bit 0 is ignored. */
 bool mproc__thread_is_dead(mproc__thread_id id);
+
+/** The process of the thread named by an id, dead or alive; 0 if that is no longer known. */
+int64_t mproc__thread_pid(mproc__thread_id id);
+
+/** Look for threads that have died, and bury them: their ids are dead, and who sleeps looks again. */
+void mproc__thread_bury_dead(void);
 
 /** Tell the platform where the parkers are; once per process. */
 void mproc__thread_setup(void);

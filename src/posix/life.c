@@ -71,6 +71,18 @@ int mplat_life_claim(mplat_life *life)
     return error == EOWNERDEAD ? 1 : 0;
 }
 
+size_t mplat_life_next_dead(const mplat_life *first, size_t count, size_t stride, size_t from)
+{
+    size_t i = from;
+    for (; i < count; i++) {
+        mplat_life *life = (mplat_life *)(uintptr_t)((const char *)first + i * stride);
+        if ((mproc__load32_relaxed(mproc__posix_life_word(life)) & FUTEX_OWNER_DIED) != 0) {
+            break;
+        }
+    }
+    return i;
+}
+
 void mplat_life_release(mplat_life *life)
 {
     (void)pthread_mutex_unlock(mutex_of(life));

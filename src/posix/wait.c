@@ -45,20 +45,23 @@ static struct timespec *to_timespec(int64_t deadline, struct timespec *storage)
     return storage;
 }
 
-/** Wait on word and owner; MPROC_ENOTSUP where the kernel cannot. */
-static int wait_for_both(uint32_t *word, uint32_t expected, const struct timespec *until,
-                         mplat_life *owner)
+/** Wait on the word and on up to two lives; MPROC_ENOTSUP where the kernel cannot. */
+static int wait_for_all(uint32_t *word, uint32_t expected, const struct timespec *until,
+                        mplat_life *const lives[2])
 {
-    uint32_t *life = mproc__posix_life_word(owner);
-    uint32_t seen = mproc__load32_acquire(life);
-    if (mproc__posix_life_is_over(seen)) {
-        return MPROC_OK;
+    struct waitv all[3] = {{expected, (uintptr_t)word, WAITV_SIZE_32, 0}};
+    unsigned count = 1;
+    for (size_t i = 0; i < 2; i++) {
+        if (lives[i] != NULL) {
+            uint32_t *life = mproc__posix_life_word(lives[i]);
+            uint32_t seen = mproc__load32_acquire(life);
+            if (mproc__posix_life_is_over(seen)) {
+                return MPROC_OK;
+            }
+            all[count++] = (struct waitv){seen, (uintptr_t)life, WAITV_SIZE_32, 0};
+        }
     }
-    struct waitv both[2] = {
-        {expected, (uintptr_t)word, WAITV_SIZE_32, 0},
-        {seen, (uintptr_t)life, WAITV_SIZE_32, 0},
-    };
-    long result = syscall(SYS_futex_waitv, both, 2, 0, until, CLOCK_MONOTONIC);
+    long result = syscall(SYS_futex_waitv, all, count, 0, until, CLOCK_MONOTONIC);
     if (result < 0 && (errno == ENOSYS || errno == EPERM)) {
         mproc__store32_release(&has_no_waitv, 1);
         return MPROC_ENOTSUP;
@@ -66,12 +69,14 @@ static int wait_for_both(uint32_t *word, uint32_t expected, const struct timespe
     return result < 0 && errno == ETIMEDOUT ? MPROC_ETIMEDOUT : MPROC_OK;
 }
 
-int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner)
+int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner,
+               mplat_life *other)
 {
     struct timespec storage;
     const struct timespec *until = to_timespec(deadline, &storage);
-    if (owner != NULL && mproc__load32_relaxed(&has_no_waitv) == 0) {
-        int rc = wait_for_both(word, expected, until, owner);
+    if ((owner != NULL || other != NULL) && mproc__load32_relaxed(&has_no_waitv) == 0) {
+        mplat_life *const lives[2] = {owner, other};
+        int rc = wait_for_all(word, expected, until, lives);
         if (rc != MPROC_ENOTSUP) {
             return rc;
         }

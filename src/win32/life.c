@@ -22,6 +22,8 @@
 
 enum { HOLDER };
 
+#define LIVING 32
+
 void mplat_life_format(mplat_life *first, size_t count, size_t stride)
 {
     for (size_t i = 0; i < count; i++) {
@@ -52,6 +54,30 @@ int mplat_life_claim(mplat_life *life)
         return 1;
     }
     return MPROC_ESTATE; // somebody was quicker, and lived a moment ago
+}
+
+size_t mplat_life_next_dead(const mplat_life *first, size_t count, size_t stride, size_t from)
+{
+    // Most tokens are a few processes': each is asked about once a look.
+    uint64_t living[LIVING] = {0};
+    size_t n_living = 0;
+    size_t i = from;
+    for (; i < count; i++) {
+        uint64_t holder = mproc__life_holder(
+            (const mplat_life *)(const void *)((const char *)first + i * stride));
+        size_t known = 0;
+        while (known < LIVING && living[known] != holder) {
+            known++;
+        }
+        if (holder == 0 || known < LIVING) {
+            continue;
+        }
+        if (!mproc__peer_alive(holder)) {
+            break;
+        }
+        living[n_living++ % LIVING] = holder;
+    }
+    return i;
 }
 
 void mplat_life_release(mplat_life *life)

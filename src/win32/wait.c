@@ -142,7 +142,7 @@ static uint64_t key_of(const uint32_t *word)
 
 /** For a thread without a parker, which no waker can find: look again and again. */
 static int wait_by_polling(const uint32_t *word, uint32_t expected, int64_t deadline,
-                           uint64_t owner)
+                           const uint64_t holders[2])
 {
     for (unsigned round = 1; mproc__load32_acquire(word) == expected; round++) {
         uint32_t milliseconds = mproc__win_milliseconds(deadline);
@@ -151,33 +151,62 @@ static int wait_by_polling(const uint32_t *word, uint32_t expected, int64_t dead
         }
         uint32_t pause = round < 8 ? 1 : 10;
         Sleep(milliseconds < pause ? milliseconds : pause);
-        if (owner != 0 && round % 8 == 0 && !mproc__peer_alive(owner)) {
-            return 0;
+        for (size_t i = 0; i < 2 && round % 8 == 0; i++) {
+            if (holders[i] != 0 && !mproc__peer_alive(holders[i])) {
+                return 0;
+            }
         }
     }
     return 0;
 }
 
-/** Sleep on the thread's event, and on the owner's process if there is one, while KEY is ours. */
-static int sleep_parked(const uint32_t *word, uint32_t expected, int64_t deadline, HANDLE owner)
+/** Sleep on the thread's event, and on processes whose death ends the sleep, while KEY is ours. */
+static int sleep_parked(const uint32_t *word, uint32_t expected, int64_t deadline,
+                        const mproc__peer *peers, DWORD n_peers)
 {
-    HANDLE handles[2] = {my_spot->event, owner};
+    HANDLE handles[3] = {my_spot->event, NULL, NULL};
+    for (DWORD i = 0; i < n_peers; i++) {
+        handles[1 + i] = peers[i].process;
+    }
     while (mproc__load64_acquire(&mine->opaque[KEY]) != 0 &&
            mproc__load32_acquire(word) == expected) {
         uint32_t milliseconds = mproc__win_milliseconds(deadline);
         if (milliseconds == 0) {
             return MPROC_ETIMEDOUT;
         }
-        DWORD rc = WaitForMultipleObjects(owner != NULL ? 2 : 1, handles, FALSE, milliseconds);
-        if (rc == WAIT_OBJECT_0 + 1 || rc == WAIT_FAILED) {
-            return 0; // the owner is dead; or anything may be wrong: the caller looks
+        DWORD rc = WaitForMultipleObjects(1 + n_peers, handles, FALSE, milliseconds);
+        if ((rc > WAIT_OBJECT_0 && rc <= WAIT_OBJECT_0 + n_peers) || rc == WAIT_FAILED) {
+            return 0; // one of them is dead; or anything may be wrong: the caller looks
         }
         // An event that is set while KEY is still ours was meant for an earlier sleep.
     }
     return 0;
 }
 
-int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner)
+/** The process that holds a token; 0 if there is no need to watch it: it cannot die without us. */
+static uint64_t foreign_holder(const mplat_life *life)
+{
+    uint64_t holder = life != NULL ? mproc__life_holder(life) : 0;
+    return holder == mproc__peer_self() ? 0 : holder;
+}
+
+/** The processes to watch. False: one of them is dead already. */
+static bool get_peers(const uint64_t holders[2], mproc__peer peers[2], DWORD *ret_count)
+{
+    bool is_dead = false;
+    *ret_count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        if (holders[i] != 0 && (i == 0 || holders[i] != holders[0])) {
+            int watched = mproc__peer_get(holders[i], &peers[*ret_count]);
+            *ret_count += watched > 0 ? 1 : 0;
+            is_dead = is_dead || watched == 0;
+        }
+    }
+    return !is_dead;
+}
+
+int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner,
+               mplat_life *other)
 {
     if (mproc__load32_acquire(word) != expected) {
         return 0;
@@ -185,24 +214,22 @@ int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *
     if (deadline != INT64_MAX && mproc__win_milliseconds(deadline) == 0) {
         return MPROC_ETIMEDOUT;
     }
-    uint64_t holder = owner != NULL ? mproc__life_holder(owner) : 0;
-    if (holder == mproc__peer_self()) {
-        holder = 0; // a thread of this process: it cannot die without us
-    }
+    const uint64_t holders[2] = {foreign_holder(owner), foreign_holder(other)};
     if (mine == NULL) {
-        return wait_by_polling(word, expected, deadline, holder);
+        return wait_by_polling(word, expected, deadline, holders);
     }
-    mproc__peer peer = {NULL, -1};
-    int watched = holder != 0 ? mproc__peer_get(holder, &peer) : -1;
-    if (watched == 0) {
-        return 0; // dead already
+    mproc__peer peers[2];
+    DWORD n_peers;
+    int rc = 0;
+    bool was_woken = true;
+    if (get_peers(holders, peers, &n_peers)) {
+        (void)mproc__exchange64(&mine->opaque[KEY], key_of(word)); // W1: a full barrier
+        MPROC__KILLPOINT("wait_published");
+        rc = sleep_parked(word, expected, deadline, peers, n_peers);
+        was_woken = mproc__exchange64(&mine->opaque[KEY], 0) == 0;
     }
-    (void)mproc__exchange64(&mine->opaque[KEY], key_of(word)); // W1: a full barrier
-    MPROC__KILLPOINT("wait_published");
-    int rc = sleep_parked(word, expected, deadline, watched > 0 ? peer.process : NULL);
-    bool was_woken = mproc__exchange64(&mine->opaque[KEY], 0) == 0;
-    if (watched > 0) {
-        mproc__peer_put(&peer);
+    for (DWORD i = 0; i < n_peers; i++) {
+        mproc__peer_put(&peers[i]);
     }
     return was_woken ? 0 : rc; // W2
 }

@@ -15,10 +15,10 @@
 
 static void test_status__every_code_has_a_name_of_its_own(void)
 {
-    for (int a = MPROC_ESYSTEM; a <= MPROC_OWNER_DIED; a++) {
+    for (int a = MPROC_EPOISONED; a <= MPROC_OWNER_DIED; a++) {
         CU_ASSERT(strlen(mproc_strerror(a)) > 0);
         CU_ASSERT_STRING_NOT_EQUAL(mproc_strerror(a), "no such status");
-        for (int b = MPROC_ESYSTEM; b < a; b++) {
+        for (int b = MPROC_EPOISONED; b < a; b++) {
             CU_ASSERT_STRING_NOT_EQUAL(mproc_strerror(a), mproc_strerror(b));
         }
     }
@@ -26,7 +26,7 @@ static void test_status__every_code_has_a_name_of_its_own(void)
 
 static void test_status__numbers_that_are_no_status_are_named_too(void)
 {
-    CU_ASSERT_STRING_EQUAL(mproc_strerror(MPROC_ESYSTEM - 1), "no such status");
+    CU_ASSERT_STRING_EQUAL(mproc_strerror(MPROC_EPOISONED - 1), "no such status");
     CU_ASSERT_STRING_EQUAL(mproc_strerror(INT_MIN), "no such status");
     CU_ASSERT_STRING_EQUAL(mproc_strerror(INT_MAX), mproc_strerror(0));
 }
@@ -36,6 +36,9 @@ static void test_status__last_error_is_kept_and_cut_to_fit(void)
     char longer[2000];
     CU_ASSERT(mproc__fail(MPROC_EINVAL, "%s has %d legs", "a dog", 4) == MPROC_EINVAL);
     CU_ASSERT_STRING_EQUAL(mproc_last_error(), "a dog has 4 legs");
+    CU_ASSERT(mproc__fail_shortly(MPROC_ETIMEDOUT, "it ran away") == MPROC_ETIMEDOUT);
+    CU_ASSERT_STRING_EQUAL(mproc_last_error(), "it ran away");
+    CU_ASSERT(mproc__fail(MPROC_EINVAL, "%s has %d legs", "a dog", 4) == MPROC_EINVAL);
     CU_ASSERT(mproc__fail(MPROC_EINVAL, "it said: %s", mproc_last_error()) == MPROC_EINVAL);
     CU_ASSERT_STRING_EQUAL(mproc_last_error(), "it said: a dog has 4 legs");
     memset(longer, 'x', sizeof(longer) - 1);

@@ -80,9 +80,9 @@ static void leave_full(uint64_t shared)
 static void take_over(uint64_t shared)
 {
     struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&ops_at(shared)->mutex;
-    int rc = mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER);
+    int rc = mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER, NULL);
     CHILD_CHECK(rc == MPROC_OWNER_DIED);
-    mproc__mutex_release(mutex);
+    (void)mproc__mutex_release(mutex);
 }
 
 /* The test's first victim has died with the family lock, in the middle of it. */

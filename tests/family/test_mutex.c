@@ -39,13 +39,14 @@ static void set_word(uint32_t *word, uint32_t value)
 static void wait_for(uint32_t *word, uint32_t value)
 {
     for (uint32_t seen; (seen = mproc__load32_acquire(word)) != value;) {
-        (void)mplat_wait(word, seen, mplat_now() + 50000000, NULL);
+        (void)mplat_wait(word, seen, mplat_now() + 50000000, NULL, NULL);
     }
 }
 
 static int acquire(mproc_timeout timeout)
 {
-    return mproc__mutex_acquire(&state->mutex, mproc__thread_self(), mproc__deadline_in(timeout));
+    return mproc__mutex_acquire(&state->mutex, mproc__thread_self(), mproc__deadline_in(timeout),
+                                NULL);
 }
 
 static mproc_process *start(mproc_process_fn fn, long count)
@@ -82,7 +83,7 @@ static void test_mutex__free_held_free(void)
     memset(state, 0, sizeof(*state));
     CU_ASSERT_EQUAL(acquire(MPROC_NOWAIT), 0);
     CU_ASSERT_EQUAL(state->mutex.word, mproc__thread_self());
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     CU_ASSERT_EQUAL(state->mutex.word, 0);
 }
 
@@ -98,7 +99,7 @@ static void increment(int64_t count)
             apr_thread_yield(); // long enough that others go to sleep
         }
         state->b++;
-        mproc__mutex_release(&state->mutex);
+        (void)mproc__mutex_release(&state->mutex);
     }
 }
 
@@ -163,7 +164,7 @@ static int hold(const mproc_args *args)
     CHILD_CHECK(acquire(MPROC_FOREVER) == 0);
     set_word(&state->progress, 1);
     wait_for(&state->go, 1);
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     return 0;
 }
 
@@ -178,7 +179,7 @@ static void test_mutex__times_out(void)
     CU_ASSERT(testlib_now() - begin >= 120 * 1000000);
     set_word(&state->go, 1);
     CU_ASSERT_EQUAL(acquire(MPROC_FOREVER), 0);
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     CU_ASSERT_EQUAL(join(holder), 0);
 }
 
@@ -203,9 +204,9 @@ static void test_mutex__next_owner_learns_of_death(void)
     mproc_process *victim = start(die_with_it, 1);
     wait_for(&state->progress, 1);
     CU_ASSERT_EQUAL(acquire(MPROC_FOREVER), MPROC_OWNER_DIED);
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     CU_ASSERT_EQUAL(acquire(MPROC_FOREVER), 0); // told once
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     CU_ASSERT_NOT_EQUAL(join(victim), 0);
 }
 
@@ -216,7 +217,7 @@ static void test_mutex__a_sleeper_learns_of_death(void)
     wait_for(&state->progress, 1);
     set_word(&state->go, 1);
     CU_ASSERT_EQUAL(acquire(mproc_seconds(30)), MPROC_OWNER_DIED);
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     CU_ASSERT_NOT_EQUAL(join(victim), 0);
 }
 
@@ -228,7 +229,7 @@ static void test_mutex__not_waiting_learns_of_death_too(void)
     wait_for(&state->progress, 1);
     CU_ASSERT_NOT_EQUAL(join(victim), 0);
     CU_ASSERT_EQUAL(acquire(MPROC_NOWAIT), MPROC_OWNER_DIED);
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
 }
 
 /* ---- an owner's slot that is somebody else's by now ------------------------------------------- */
@@ -271,7 +272,7 @@ static void test_mutex__dead_owners_slot_in_use_again(void)
     mproc__slice_ns = INT64_MAX / 4;
     CU_ASSERT_EQUAL(acquire(mproc_seconds(20)), MPROC_OWNER_DIED);
     mproc__slice_ns = slice;
-    mproc__mutex_release(&state->mutex);
+    (void)mproc__mutex_release(&state->mutex);
     set_word(&state->go, 1);
     (void)apr_thread_join(&unused, thread);
 }

@@ -76,7 +76,7 @@ void victim_set_word(uint32_t *word, uint32_t value)
 void victim_wait_for(uint32_t *word, uint32_t value)
 {
     for (uint32_t seen; (seen = mproc__load32_acquire(word)) != value;) {
-        (void)mplat_wait(word, seen, mplat_now() + 50000000, NULL);
+        (void)mplat_wait(word, seen, mplat_now() + 50000000, NULL, NULL);
     }
 }
 
@@ -96,7 +96,7 @@ static int die_with_mutex(const mproc_args *args)
     uint64_t shared;
     CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared) == 0);
     struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&ops_at(shared)->mutex;
-    CHILD_CHECK(mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER) == 0);
+    CHILD_CHECK(mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER, NULL) == 0);
     die();
 }
 
@@ -159,7 +159,7 @@ mproc_process *victim_begin(victim_set *set, mproc_process_fn fn, const mproc_ar
     }
     mproc_process *process = victim_start(fn, args);
     while (mproc__load32_acquire(&shm->progress) == 0 && mproc_process_is_alive(process) > 0) {
-        (void)mplat_wait(&shm->progress, 0, mplat_now() + 50000000, NULL);
+        (void)mplat_wait(&shm->progress, 0, mplat_now() + 50000000, NULL, NULL);
     }
     if (set->place == ops_recover) {
         set->first = victim_start(die_in_commit, MPROC_ARGS(set->shared));
@@ -182,9 +182,9 @@ void victim_end(victim_set *set)
         struct mproc__mutex_shm *mutex =
             (struct mproc__mutex_shm *)(void *)&ops_at(set->shared)->mutex;
         int rc = mproc__mutex_acquire(mutex, mproc__thread_self(),
-                                      mproc__deadline_in(mproc_seconds(60)));
+                                      mproc__deadline_in(mproc_seconds(60)), NULL);
         CU_ASSERT(rc == MPROC_OWNER_DIED || rc == MPROC_OK);
-        mproc__mutex_release(mutex);
+        (void)mproc__mutex_release(mutex);
     }
     if (set->place == ops_grow) {
         mproc__store32_release(&mproc__shm()->n_threads,

@@ -140,7 +140,7 @@ static inline bool await_word(uint32_t *word, uint32_t value)
         if (now >= deadline) {
             return false;
         }
-        (void)mplat_wait(word, seen, now + mproc_milliseconds(50), NULL);
+        (void)mplat_wait(word, seen, now + mproc_milliseconds(50), NULL, NULL);
     }
 }
 

@@ -143,7 +143,7 @@ static void *APR_THREAD_FUNC be_a_thread(apr_thread_t *thread, void *arg)
     (void)thread;
     (void)arg;
     while (mproc__load32_acquire(&thread_goes) == 0) {
-        (void)mplat_wait(&thread_goes, 0, mplat_now() + mproc_milliseconds(50), NULL);
+        (void)mplat_wait(&thread_goes, 0, mplat_now() + mproc_milliseconds(50), NULL, NULL);
     }
     return NULL;
 }

@@ -132,7 +132,7 @@ static inline bool child_wait_for(uint32_t *word, uint32_t value)
     int rc = 0;
     uint32_t seen = mproc__load32_acquire(word);
     while (seen != value && rc == 0) {
-        rc = mplat_wait(word, seen, deadline, NULL);
+        rc = mplat_wait(word, seen, deadline, NULL, NULL);
         seen = mproc__load32_acquire(word);
     }
     return rc == 0;
@@ -156,7 +156,7 @@ static inline int child_stay(void)
 {
     int rc = 0;
     while (rc == 0) {
-        rc = mplat_wait(&shm->unused, 0, INT64_MAX, NULL);
+        rc = mplat_wait(&shm->unused, 0, INT64_MAX, NULL, NULL);
     }
     return rc;
 }

@@ -52,6 +52,11 @@ static void kill_and_join(mplat_child *child)
     CU_ASSERT(child_join(child) < 0);
 }
 
+static size_t next_dead(size_t from)
+{
+    return mplat_life_next_dead(&shm->lives[0], CHILD_LIVES, sizeof(shm->lives[0]), from);
+}
+
 static void test_life__claim_and_release(void)
 {
     child_found();
@@ -128,10 +133,15 @@ static void test_life__many_tokens_of_one_child(void)
     mplat_child child;
     CU_ASSERT_EQUAL_FATAL(child_start(HOLD_MANY, 1, &child), 0);
     CU_ASSERT(child_wait_for(&shm->ready, 1));
+    CU_ASSERT_EQUAL(next_dead(0), CHILD_LIVES);
     kill_and_join(&child);
     for (size_t i = 0; i < CHILD_LIVES; i++) {
+        CU_ASSERT_EQUAL(next_dead(0), i);
+        CU_ASSERT_EQUAL(next_dead(i), i);
         CU_ASSERT_EQUAL(mplat_life_claim(&shm->lives[i]), 1);
+        CU_ASSERT_EQUAL(next_dead(0), i + 1); // held by the living
         mplat_life_release(&shm->lives[i]);
+        CU_ASSERT_EQUAL(next_dead(0), i + 1); // free
     }
     child_end();
 }

@@ -417,7 +417,7 @@ static bool is_gone_soon(const mplat_identity *who)
 {
     int64_t deadline = child_deadline();
     while (mplat_process_alive(who) && mplat_now() < deadline) {
-        (void)mplat_wait(&shm->unused, 0, mplat_now() + 1000000, NULL);
+        (void)mplat_wait(&shm->unused, 0, mplat_now() + 1000000, NULL, NULL);
     }
     return !mplat_process_alive(who);
 }

@@ -43,7 +43,7 @@ static int sleep_on_word(unsigned me)
     child_say_ready();
     int rc = 0;
     while (rc == 0) {
-        rc = mplat_wait(&shm->word[0], 0, INT64_MAX, NULL);
+        rc = mplat_wait(&shm->word[0], 0, INT64_MAX, NULL, NULL);
     }
     return rc;
 }
@@ -65,7 +65,7 @@ static int take_tokens(unsigned me)
     for (uint64_t taken = 0; taken < shm->number[0];) {
         uint32_t value = mproc__load32_acquire(&shm->word[0]);
         if (value == 0) {
-            CHILD_CHECK(mplat_wait(&shm->word[0], 0, child_deadline(), NULL) == 0);
+            CHILD_CHECK(mplat_wait(&shm->word[0], 0, child_deadline(), NULL, NULL) == 0);
         } else if (mproc__cas32(&shm->word[0], &value, value - 1)) {
             taken++;
             (void)mproc__add32(&shm->word[me], 1);
@@ -80,8 +80,8 @@ static void test_wait__another_value_does_not_sleep(void)
 {
     child_found();
     shm->word[0] = 5;
-    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, INT64_MAX, NULL), 0);
-    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, 0, NULL), 0);
+    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, INT64_MAX, NULL, NULL), 0);
+    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, 0, NULL, NULL), 0);
     mplat_wake(&shm->word[0], INT32_MAX);
     mplat_wake(&shm->word[0], 1);
     child_end();
@@ -90,12 +90,12 @@ static void test_wait__another_value_does_not_sleep(void)
 static void test_wait__deadline_ends_it(void)
 {
     child_found();
-    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 0, 0, NULL), MPROC_ETIMEDOUT);
-    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 0, mplat_now(), NULL), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 0, 0, NULL, NULL), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 0, mplat_now(), NULL, NULL), MPROC_ETIMEDOUT);
     int64_t deadline = mplat_now() + 30 * MS;
     int rc = 0;
     while (rc == 0 && mplat_now() < deadline + 10000 * MS) {
-        rc = mplat_wait(&shm->word[0], 0, deadline, NULL);
+        rc = mplat_wait(&shm->word[0], 0, deadline, NULL, NULL);
     }
     CU_ASSERT_EQUAL(rc, MPROC_ETIMEDOUT);
     CU_ASSERT(mplat_now() >= deadline);
@@ -266,24 +266,38 @@ static void test_wait__dead_threads_parker_serves_the_next(void)
 }
 
 /** Where the system can tell, the wait ends with the owner; else the caller's slice does. */
-static void test_wait__ends_with_the_owner(void)
+static void ends_with(bool is_other)
 {
     child_found();
     mplat_child child;
     CU_ASSERT_EQUAL_FATAL(child_start(HOLD_THEN_LEAVE, 1, &child), 0);
     CU_ASSERT(child_wait_for(&shm->ready, 1));
+    CU_ASSERT_EQUAL(mplat_life_claim(&shm->lives[1]), 0);
     child_set(&shm->go, 1);
     int64_t deadline = child_deadline();
     int claimed = MPROC_ESTATE;
     while (claimed == MPROC_ESTATE && mplat_now() < deadline) {
         int64_t slice = mplat_now() + 500 * MS;
-        (void)mplat_wait(&shm->word[0], 0, slice, &shm->lives[0]);
+        mplat_life *mine = &shm->lives[1];
+        mplat_life *its = &shm->lives[0];
+        (void)mplat_wait(&shm->word[0], 0, slice, is_other ? mine : its, is_other ? its : NULL);
         claimed = mplat_life_claim(&shm->lives[0]);
     }
     CU_ASSERT_EQUAL(claimed, 1);
     mplat_life_release(&shm->lives[0]);
+    mplat_life_release(&shm->lives[1]);
     CU_ASSERT_EQUAL(child_join(&child), 0);
     child_end();
+}
+
+static void test_wait__ends_with_the_owner(void)
+{
+    ends_with(false);
+}
+
+static void test_wait__ends_with_another(void)
+{
+    ends_with(true);
 }
 
 static void child_fn(int argc, char **argv)
@@ -304,5 +318,6 @@ static const testlib_case cases[] = {
     {"dead_sleepers_take_no_wake", test_wait__dead_sleepers_take_no_wake},
     {"dead_threads_parker_serves_the_next", test_wait__dead_threads_parker_serves_the_next},
     {"ends_with_the_owner", test_wait__ends_with_the_owner},
+    {"ends_with_another", test_wait__ends_with_another},
 };
 TESTLIB_MAIN_CHILD("platform.wait", cases, child_fn)

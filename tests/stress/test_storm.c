@@ -155,7 +155,7 @@ static void let_work(struct storm_shm *shm, uint32_t count)
             return;
         }
         CU_ASSERT_FATAL(testlib_now() < limit);
-        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + 50000000, NULL);
+        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + 50000000, NULL, NULL);
     }
 }
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.c: see watch.h for the protocol.
+ */
+#include "family/watch.h"
+
+#include "base/check.h"
+#include "family/layout.h"
+#include "family/sleep.h"
+#include "family/thread.h"
+#include "mproc/error.h"
+
+#include <stdbool.h>
+
+int64_t mproc__long_slice_ns = (int64_t)4 * 1000000000;
+
+uint64_t mproc__watch_alarms(void)
+{
+    return mproc__load64_acquire(&mproc__shm()->alarms);
+}
+
+/** The word a slot's thread has long been sleeping on; NULL: none. */
+static uint32_t *bed_of(const struct mproc__thread_shm *slot)
+{
+    uint64_t offset = mproc__load64_acquire(&slot->asleep);
+    bool is_one = offset != 0 && offset % 4 == 0 && offset < mproc__arena.size;
+    return is_one ? mproc__at(offset) : NULL;
+}
+
+void mproc__watch_alarm(void)
+{
+    mproc__add64(&mproc__shm()->alarms, 1); /* COMMIT: who goes to sleep from here on looks again */
+    MPROC__KILLPOINT("watch.alarm");
+    uint32_t n;
+    const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
+    const uint32_t *last = NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *word = bed_of(&slots[i]);
+        if (word != NULL && word != last) {
+            mplat_wake(word, INT32_MAX);
+            last = word;
+        }
+    }
+}
+
+/** Wake one of those who sleep long: it will take the watch. */
+static void find_successor(const struct mproc__thread_shm *self)
+{
+    uint32_t n;
+    const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *word = &slots[i] != self ? bed_of(&slots[i]) : NULL;
+        if (word != NULL) {
+            mplat_wake(word, 1);
+            return;
+        }
+    }
+}
+
+/** With the watch taken: sleep in short slices, and look for the dead after each. */
+static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                      mplat_life *owner, uint64_t seen_alarms)
+{
+    for (;;) {
+        mproc__thread_bury_dead();
+        if (mproc__watch_alarms() != seen_alarms) {
+            return MPROC_OK;
+        }
+        int rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns), owner,
+                            NULL);
+        if (rc >= 0 || mproc__deadline_passed(deadline)) {
+            return rc;
+        }
+    }
+}
+
+int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                       mplat_life *owner, uint64_t seen_alarms)
+{
+    struct mproc__family_shm *shm = mproc__shm();
+    struct mproc__thread_shm *slot = mproc__thread_slot();
+    int rc = MPROC_OK;
+    (void)mproc__exchange64(&slot->asleep, mproc__offset_of(word)); // a full barrier, see Commit
+    if (mproc__watch_alarms() != seen_alarms) {
+        // Somebody has died since the caller looked.
+    } else if (mplat_life_claim(&shm->watch) >= 0) {
+        rc = keep_watch(word, expected, deadline, owner, seen_alarms);
+        mplat_life_release(&shm->watch);
+        MPROC__KILLPOINT("watch.released");
+        find_successor(slot);
+    } else {
+        rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
+                        owner, &shm->watch);
+        if (rc < 0) {
+            mproc__thread_bury_dead(); // in case the watch is stopped
+        }
+    }
+    mproc__store64_release(&slot->asleep, 0);
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch.h: whoever sleeps for long is woken when somebody has died.
+ *
+ * Why       A wake can be lost with the process that was to give it, or to act on it. To look again
+ *           after short slices finds that, but a thousand sleepers would then never let the machine
+ *           rest. So only one of them keeps short slices, and looks whether somebody has died; the
+ *           others sleep long. Nobody has died: no wake was lost.
+ * How       Who has slept for a slice notes in its thread slot what it sleeps on, and takes the
+ *           watch if nobody has it. Whoever finds a dead thread - the watch, a lock's next owner, a
+ *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
+ *           woken, and look again.
+ * Always    W1  after a death, everybody asleep looks again within two short slices, unless the watch
+ *               dies in the same moment or is stopped; then within a long one
+ * Locks     the life token family_shm.watch; no other
+ * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
+ *           a sleeper's note before its look at the counter, so one of them sees the other.
+ * Death     of the watch: who sleeps next takes it. Of who raises the alarm: it is found dead itself.
+ */
+#ifndef MPROC_FAMILY_WATCH_H
+#define MPROC_FAMILY_WATCH_H
+
+#include <stdint.h>
+
+#include "base/deadline.h"
+#include "platform.h"
+
+/** Length of a long slice in nanoseconds; tests change it. */
+extern int64_t mproc__long_slice_ns;
+
+/** Alarms so far; a sleeper reads it before it looks at what it waits for. */
+uint64_t mproc__watch_alarms(void);
+
+/**
+ * As mplat_wait, for a long slice at most, for a thread that has entered.
+ *
+ * @param seen_alarms  what mproc__watch_alarms returned before the caller last looked
+ */
+int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                       mplat_life *owner, uint64_t seen_alarms);
+
+/** A thread was found dead, and can no longer be taken for alive: have everybody look again. */
+void mproc__watch_alarm(void);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * object.c: handles of shared objects: made, taken again, passed as values, closed.
+ */
+#include "family/object.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "family/block.h"
+#include "family/family.h"
+#include "mproc/arena.h"
+#include "mproc/event.h"
+#include "mproc/lock.h"
+#include "mproc/semaphore.h"
+
+#include <stddef.h>
+
+static bool is_object_kind(uint32_t kind)
+{
+    switch (kind) {
+#define CASE(name, NAME, number, text) case number:
+        MPROC__OBJECTS(CASE)
+#undef CASE
+        return true;
+    default:
+        return false;
+    }
+}
+
+/** A handle for a hold; the hold is given back if there is no memory for it. */
+static int wrap(uint32_t kind, mproc__hold hold, struct mproc_object **ret_object)
+{
+    struct mproc_object *object = mproc__malloc(sizeof(*object));
+    if (object == NULL) {
+        mproc__block_release(hold);
+        return mproc__fail(MPROC_ENOMEM, "no memory for an object's handle");
+    }
+    *object = (struct mproc_object){
+        .kind = kind,
+        .ledger = hold.entry,
+        .offset = hold.offset,
+        .shm = mproc__block_at(hold.offset),
+        .epoch = mproc__handle_epoch(),
+    };
+    *ret_object = object;
+    return MPROC_OK;
+}
+
+int mproc__object_create(uint32_t kind, uint64_t size, uint32_t n_inside,
+                         struct mproc_object **ret_object)
+{
+    mproc__hold hold;
+    int rc = mproc__family_enter();
+    if (rc < 0 || (rc = mproc__block_create(kind, size, n_inside, true, &hold)) < 0) {
+        return rc;
+    }
+    return wrap(kind, hold, ret_object);
+}
+
+int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
+{
+    int rc = mproc__family_enter();
+    if (rc < 0) {
+        return rc;
+    }
+    uint32_t kind = mproc__block_kind(offset);
+    if (!is_object_kind(kind)) {
+        return mproc__fail(MPROC_ECORRUPT, "there is no shared object at reference %#llx",
+                           (unsigned long long)offset);
+    }
+    mproc__hold hold;
+    rc = mproc__block_attach(offset, &hold);
+    return rc < 0 ? rc : wrap(kind, hold, ret_object);
+}
+
+static void close_alone(struct mproc_object *object)
+{
+    if (object != NULL) {
+        MPROC__CHECK(is_object_kind(object->kind));
+        if (object->epoch == mproc__handle_epoch() && mproc__family_enter() >= 0) {
+            mproc__block_release((mproc__hold){object->offset, object->ledger});
+        }
+        mproc__free(object);
+    }
+}
+
+void mproc__object_close(struct mproc_object *object)
+{
+    if (object != NULL) {
+        close_alone(object->part); // parts have no parts
+        close_alone(object);
+    }
+}
+
+struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t offset)
+{
+    mproc__private_lock();
+    struct mproc_object *part = object->part;
+    mproc__private_unlock();
+    if (part != NULL) {
+        return part;
+    }
+    // Without the private lock, for it may have to wait for the family's.
+    if (mproc__object_attach(offset, &part) < 0) {
+        return NULL;
+    }
+    mproc__private_lock();
+    struct mproc_object *superfluous = NULL;
+    if (object->part == NULL) {
+        object->part = part;
+    } else {
+        superfluous = part; // another thread was quicker
+        part = object->part;
+    }
+    mproc__private_unlock();
+    close_alone(superfluous);
+    return part;
+}
+
+static int attach_again(const struct mproc_object *object, bool has_place, const char *text,
+                        struct mproc_object **ret_object)
+{
+    if (object == NULL || !has_place) {
+        return mproc__fail(MPROC_EINVAL, "attach: there is no handle of %s", text);
+    }
+    return mproc__object_attach(object->offset, ret_object);
+}
+
+static mproc_value value_of(struct mproc_object *object)
+{
+    mproc_value value = {.type = object != NULL ? MPROC_OBJECT : MPROC_NIL};
+    if (object != NULL) {
+        value.as.object = object;
+    }
+    return value;
+}
+
+/* What every type of object has: mproc_<name>_attach, mproc_<name>_close, mproc_value_<name>. */
+#define DEFINE_FACE(name, NAME, kind, text)                                                     \
+    int mproc_##name##_attach(mproc_##name **ret_##name, const mproc_##name *name)              \
+    {                                                                                           \
+        struct mproc_object *made;                                                              \
+        int rc =                                                                                \
+            attach_again(name != NULL ? &name->object : NULL, ret_##name != NULL, text, &made); \
+        if (rc >= 0) {                                                                          \
+            *ret_##name = MPROC__CONTAINER(made, mproc_##name, object);                         \
+        }                                                                                       \
+        return rc;                                                                              \
+    }                                                                                           \
+    void mproc_##name##_close(mproc_##name *name)                                               \
+    {                                                                                           \
+        mproc__object_close(name != NULL ? &name->object : NULL);                               \
+    }                                                                                           \
+    mproc_value mproc_value_##name(mproc_##name *name)                                          \
+    {                                                                                           \
+        return value_of(name != NULL ? &name->object : NULL);                                   \
+    }
+MPROC__OBJECTS(DEFINE_FACE)

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * semaphore.c: mproc_semaphore.
+ *
+ * Layout  The word of a plain one: its permits, and bit 31 when somebody may sleep. Of a robust one,
+ *         whose permits are words with their holders' ids: how often one was released, and bit 31.
+ * Always  S1  a sleeper's bit is taken away with a wake for one; who was woken puts it back, whether
+ *             it gets a permit or gives up, and wakes the next one if there are more permits
+ *         S2  a robust one's permits never are more or less: each is free, or a thread's
+ * Commit  plain: the compare-and-swap of the word; robust: that of one permit
+ * Death   plain: a permit is a message, not property. Robust: who finds no free permit takes a dead
+ *         thread's.
+ */
+#include "mproc/semaphore.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "family/family.h"
+#include "family/object.h"
+#include "family/sleep.h"
+#include "family/thread.h"
+
+#include <stddef.h>
+
+#define SLEEPERS 0x80000000u
+#define COUNT_MASK 0x7fffffffu
+
+struct semaphore_shm {
+    uint32_t word;
+    uint32_t limit;    /**< the most permits; constant */
+    uint32_t n_owned;  /**< robust: how many permits there are; else 0; constant */
+    uint32_t hint;     /**< where a free one may be */
+    uint64_t permit[]; /**< a thread's id; 0: free */
+};
+
+/** What the two kinds do differently. */
+struct manner {
+    int (*take)(
+        struct semaphore_shm *semaphore); /**< 0, MPROC_OWNER_DIED, or MPROC_ESTATE: none free */
+    bool (*has_more)(const struct semaphore_shm *semaphore);
+};
+
+static int no_semaphore(const char *verb)
+{
+    return mproc__fail(MPROC_EINVAL, "%s: the semaphore is NULL", verb);
+}
+
+int mproc_semaphore_create(mproc_semaphore **ret_semaphore, uint32_t value,
+                           const mproc_semaphore_options *options)
+{
+    static const mproc_semaphore_options none = {false, false};
+    options = options != NULL ? options : &none;
+    if (ret_semaphore == NULL) {
+        return no_semaphore("create");
+    }
+    if (value > MPROC_SEMAPHORE_MAX) {
+        return mproc__fail(MPROC_EINVAL, "a semaphore has at most %u permits, not %u",
+                           MPROC_SEMAPHORE_MAX, value);
+    }
+    if (options->is_robust && (value == 0 || value > MPROC_SEMAPHORE_MAX_ROBUST)) {
+        return mproc__fail(MPROC_EINVAL, "a robust semaphore has 1 to %u permits, not %u",
+                           MPROC_SEMAPHORE_MAX_ROBUST, value);
+    }
+    uint32_t n_owned = options->is_robust ? value : 0;
+    struct mproc_object *object;
+    int rc =
+        mproc__object_create(MPROC__KIND_SEMAPHORE,
+                             sizeof(struct semaphore_shm) + n_owned * sizeof(uint64_t), 0, &object);
+    if (rc >= 0) {
+        struct semaphore_shm *semaphore = object->shm;
+        semaphore->word = options->is_robust ? 0 : value;
+        semaphore->limit = options->is_bounded ? value : MPROC_SEMAPHORE_MAX;
+        semaphore->n_owned = n_owned;
+        *ret_semaphore = MPROC__CONTAINER(object, mproc_semaphore, object);
+    }
+    return rc;
+}
+
+int mproc_bounded_semaphore_create(mproc_semaphore **ret_semaphore, uint32_t value)
+{
+    const mproc_semaphore_options options = {.is_bounded = true};
+    return mproc_semaphore_create(ret_semaphore, value, &options);
+}
+
+/** One more in the word, which takes the sleepers' bit away and wakes one of them. */
+static void count_up(uint32_t *word, uint32_t old)
+{
+    while (!mproc__cas32(word, &old, (old + 1) & COUNT_MASK)) {
+    }
+    MPROC__KILLPOINT("semaphore.counted");
+    if (old & SLEEPERS) {
+        mplat_wake(word, 1);
+    }
+}
+
+/* ---- plain ----------------------------------------------------------------------------------- */
+
+static int take_plain(struct semaphore_shm *semaphore)
+{
+    uint32_t seen = mproc__load32_acquire(&semaphore->word);
+    while ((seen & COUNT_MASK) != 0) {
+        if (mproc__cas32(&semaphore->word, &seen, seen - 1)) {
+            return MPROC_OK;
+        }
+    }
+    return MPROC_ESTATE;
+}
+
+static bool has_more_plain(const struct semaphore_shm *semaphore)
+{
+    return (mproc__load32_acquire(&semaphore->word) & COUNT_MASK) != 0;
+}
+
+static int release_plain(struct semaphore_shm *semaphore)
+{
+    uint32_t old = mproc__load32_relaxed(&semaphore->word);
+    do {
+        if ((old & COUNT_MASK) >= semaphore->limit) {
+            return mproc__fail_shortly(semaphore->limit == MPROC_SEMAPHORE_MAX ? MPROC_ERANGE
+                                                                               : MPROC_ESTATE,
+                                       "release: the semaphore has all its permits already");
+        }
+    } while (!mproc__cas32(&semaphore->word, &old, (old + 1) & COUNT_MASK));
+    MPROC__KILLPOINT("semaphore.released");
+    if (old & SLEEPERS) {
+        mplat_wake(&semaphore->word, 1);
+    }
+    return MPROC_OK;
+}
+
+/* ---- robust ---------------------------------------------------------------------------------- */
+
+static int take_robust(struct semaphore_shm *semaphore)
+{
+    uint32_t n = semaphore->n_owned;
+    mproc__thread_id self = mproc__thread_self();
+    uint32_t first = mproc__load32_relaxed(&semaphore->hint) % n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t holder = 0;
+        uint64_t *permit = &semaphore->permit[(first + i) % n];
+        if (mproc__load64_relaxed(permit) == 0 && mproc__cas64(permit, &holder, self)) {
+            return MPROC_OK;
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t holder = mproc__load64_acquire(&semaphore->permit[i]);
+        if ((holder == 0 || mproc__thread_is_dead(holder)) &&
+            mproc__cas64(&semaphore->permit[i], &holder, self)) {
+            return holder != 0 ? MPROC_OWNER_DIED : MPROC_OK; /* DEATH: of the permit's holder */
+        }
+    }
+    return MPROC_ESTATE;
+}
+
+static bool has_more_robust(const struct semaphore_shm *semaphore)
+{
+    for (uint32_t i = 0; i < semaphore->n_owned; i++) {
+        uint64_t holder = mproc__load64_acquire(&semaphore->permit[i]);
+        if (holder == 0 || mproc__thread_is_dead(holder)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int release_robust(struct semaphore_shm *semaphore)
+{
+    mproc__thread_id self = mproc__thread_current;
+    for (uint32_t i = 0; self != 0 && i < semaphore->n_owned; i++) {
+        uint64_t holder = self;
+        if (mproc__load64_relaxed(&semaphore->permit[i]) == self &&
+            mproc__cas64(&semaphore->permit[i], &holder, 0)) {
+            MPROC__KILLPOINT("semaphore.freed"); /* DEATH: the sleepers look again */
+            mproc__store32_release(&semaphore->hint, i);
+            count_up(&semaphore->word, mproc__load32_relaxed(&semaphore->word));
+            return MPROC_OK;
+        }
+    }
+    return mproc__fail_shortly(MPROC_ESTATE,
+                               "release: the calling thread has no permit of the semaphore");
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
+static const struct manner manners[] = {
+    {take_plain, has_more_plain},
+    {take_robust, has_more_robust},
+};
+
+static void put_bit_back(uint32_t *word)
+{
+    uint32_t seen = mproc__load32_relaxed(word);
+    while ((seen & SLEEPERS) == 0 && !mproc__cas32(word, &seen, seen | SLEEPERS)) {
+    }
+}
+
+static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *manner,
+                          mproc__deadline deadline)
+{
+    bool has_slept = false;
+    for (;;) {
+        uint32_t seen = mproc__load32_acquire(&semaphore->word);
+        int rc = manner->take(semaphore);
+        if (rc >= 0 || mproc__deadline_passed(deadline)) {
+            if (has_slept) {
+                put_bit_back(&semaphore->word); // S1
+                if (manner->has_more(semaphore)) {
+                    mplat_wake(&semaphore->word, 1);
+                }
+            }
+            return rc >= 0 ? rc
+                           : mproc__fail_shortly(MPROC_ETIMEDOUT,
+                                                 "acquire: timed out; the semaphore has no permit");
+        }
+        if (!has_slept && mproc__spin(&semaphore->word, seen)) {
+            continue;
+        }
+        if ((seen & SLEEPERS) == 0) {
+            if (!mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS)) {
+                continue;
+            }
+            seen |= SLEEPERS;
+        }
+        (void)mproc__sleep(&semaphore->word, seen, deadline, NULL);
+        has_slept = true;
+    }
+}
+
+int mproc_semaphore_acquire(mproc_semaphore *semaphore, mproc_timeout timeout)
+{
+    if (semaphore == NULL) {
+        return no_semaphore("acquire");
+    }
+    struct semaphore_shm *shm = semaphore->object.shm;
+    bool is_robust = shm->n_owned != 0;
+    if (!is_robust && take_plain(shm) >= 0) {
+        return MPROC_OK;
+    }
+    int rc = mproc__family_enter();
+    return rc < 0 ? rc : acquire_slowly(shm, &manners[is_robust], mproc__deadline_in(timeout));
+}
+
+int mproc_semaphore_release(mproc_semaphore *semaphore)
+{
+    if (semaphore == NULL) {
+        return no_semaphore("release");
+    }
+    struct semaphore_shm *shm = semaphore->object.shm;
+    return shm->n_owned != 0 ? release_robust(shm) : release_plain(shm);
+}
+
+uint32_t mproc_semaphore_get_value(const mproc_semaphore *semaphore)
+{
+    if (semaphore == NULL) {
+        return 0;
+    }
+    const struct semaphore_shm *shm = semaphore->object.shm;
+    uint32_t value = mproc__load32_acquire(&shm->word) & COUNT_MASK;
+    if (shm->n_owned != 0) {
+        value = 0;
+        for (uint32_t i = 0; i < shm->n_owned; i++) {
+            uint64_t holder = mproc__load64_acquire(&shm->permit[i]);
+            value += holder == 0 || mproc__thread_is_dead(holder) ? 1 : 0;
+        }
+    }
+    return value;
+}
