@@ -130,7 +130,14 @@ void bench_add_target(bench *b, double limit, const char *text, bench_figure abo
                       bench_figure below)
 {
     size_t place = take_place(&b->n_targets, BENCH_MAX_TARGETS, "targets");
-    b->targets[place] = (struct bench_target){limit, text, above, below};
+    b->targets[place] = (struct bench_target){limit, false, text, above, below};
+}
+
+void bench_add_least_target(bench *b, double limit, const char *text, bench_figure above,
+                            bench_figure below)
+{
+    size_t place = take_place(&b->n_targets, BENCH_MAX_TARGETS, "targets");
+    b->targets[place] = (struct bench_target){limit, true, text, above, below};
 }
 
 /* ---- options ---- */

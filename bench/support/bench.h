@@ -98,6 +98,10 @@ typedef struct bench_figure {
 void bench_add_target(bench *b, double limit, const char *text, bench_figure above,
                       bench_figure below);
 
+/* The same for what is to be at least the limit. Without a probe `below` is 1, here and there. */
+void bench_add_least_target(bench *b, double limit, const char *text, bench_figure above,
+                            bench_figure below);
+
 /* Take the options, run the suite, print it. Returns main's status. */
 int bench_main(int argc, char **argv, const char *suite, void (*build)(bench *b));
 

@@ -47,8 +47,9 @@ struct bench_case {
 
 struct bench_target {
     double limit;
+    bool is_least;
     const char *text;
-    bench_figure above, below;
+    bench_figure above, below; /* below.probe NULL: 1 */
 };
 
 struct bench {

@@ -85,7 +85,10 @@ static void print_case(const bench_case *c)
 static void print_target(const struct bench_target *target)
 {
     struct bench_summary above = bench_summarize(target->above);
-    struct bench_summary below = bench_summarize(target->below);
+    struct bench_summary below = {1, 1, 1, 1};
+    if (target->below.probe) {
+        below = bench_summarize(target->below);
+    }
     printf("  %-66s", target->text);
     if (above.count == 0 || below.count == 0 || !(below.median > 0)) {
         printf(" not measured\n");
@@ -93,8 +96,9 @@ static void print_target(const struct bench_target *target)
     }
     double ratio = above.median / below.median;
     if (target->limit > 0) {
-        printf(" %6.2f, at most %.2f: %s\n", ratio, target->limit,
-               ratio <= target->limit ? "reached" : "MISSED");
+        bool is_reached = target->is_least ? ratio >= target->limit : ratio <= target->limit;
+        printf(" %6.2f, at %s %.2f: %s\n", ratio, target->is_least ? "least" : "most",
+               target->limit, is_reached ? "reached" : "MISSED");
     } else {
         printf(" %6.2f\n", ratio);
     }
@@ -105,7 +109,8 @@ static void print_targets(const bench *b)
     bool is_first = true;
     for (size_t i = 0; i < b->n_targets; i++) {
         const struct bench_target *target = &b->targets[i];
-        if (!target->above.probe->is_wanted || !target->below.probe->is_wanted) {
+        const bench_probe *below = target->below.probe;
+        if (!target->above.probe->is_wanted || (below && !below->is_wanted)) {
             continue;
         }
         if (is_first) {

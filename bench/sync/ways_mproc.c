@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ways_mproc.c: mproc's own locks, events, conditions and barriers.
+ */
+#include "loops.h"
+#include "sync.h"
+
+#include "../support/bench.h"
+
+#include <mproc/error.h>
+#include <mproc/event.h>
+#include <mproc/lock.h>
+#include <mproc/semaphore.h>
+
+static int fail(const char *subject, int rc)
+{
+    return bench_fail("%s: %s (%s)", subject, mproc_strerror(rc), mproc_last_error());
+}
+
+/* ---- locks ---- */
+
+static int open_lock(const struct sync_lock_way *way, void **ret_lock)
+{
+    mproc_lock *lock;
+    int rc = mproc_lock_create(&lock, NULL);
+    if (rc < 0) {
+        return fail(way->subject, rc);
+    }
+    *ret_lock = lock;
+    return 0;
+}
+
+static void close_lock(void *lock)
+{
+    mproc_lock_close(lock);
+}
+
+SYNC_INLINE int acquire_lock(void *lock)
+{
+    return mproc_lock_acquire(lock, MPROC_FOREVER);
+}
+
+SYNC_INLINE int release_lock(void *lock)
+{
+    return mproc_lock_release(lock);
+}
+
+SYNC_LOOPS(lock)
+
+static int open_rlock(const struct sync_lock_way *way, void **ret_lock)
+{
+    mproc_rlock *rlock;
+    int rc = mproc_rlock_create(&rlock, NULL);
+    if (rc < 0) {
+        return fail(way->subject, rc);
+    }
+    *ret_lock = rlock;
+    return 0;
+}
+
+static void close_rlock(void *rlock)
+{
+    mproc_rlock_close(rlock);
+}
+
+SYNC_INLINE int acquire_rlock(void *rlock)
+{
+    return mproc_rlock_acquire(rlock, MPROC_FOREVER);
+}
+
+SYNC_INLINE int release_rlock(void *rlock)
+{
+    return mproc_rlock_release(rlock);
+}
+
+SYNC_LOOPS(rlock)
+
+static int open_semaphore(const struct sync_lock_way *way, void **ret_lock)
+{
+    mproc_semaphore *semaphore;
+    int rc = mproc_semaphore_create(&semaphore, 1, NULL);
+    if (rc < 0) {
+        return fail(way->subject, rc);
+    }
+    *ret_lock = semaphore;
+    return 0;
+}
+
+static void close_semaphore(void *semaphore)
+{
+    mproc_semaphore_close(semaphore);
+}
+
+SYNC_INLINE int acquire_semaphore(void *semaphore)
+{
+    return mproc_semaphore_acquire(semaphore, MPROC_FOREVER);
+}
+
+SYNC_INLINE int release_semaphore(void *semaphore)
+{
+    return mproc_semaphore_release(semaphore);
+}
+
+SYNC_LOOPS(semaphore)
+
+#define OURS(text, name)                                                                       \
+    {                                                                                          \
+        .subject = (text), .is_object = true, .open = open_##name, .close = close_##name,      \
+        .repeat = repeat_##name, .contend = contend_##name                                     \
+    }
+
+const struct sync_lock_way sync_mproc_locks[] = {
+    OURS("mproc lock", lock),
+    OURS("mproc rlock", rlock),
+    OURS("mproc semaphore", semaphore),
+    {0},
+};
+
+/* ---- events: one for each side ---- */
+
+static void close_events(void *const objects[2])
+{
+    mproc_event_close(objects[0]);
+    mproc_event_close(objects[1]);
+}
+
+static int open_events(const struct sync_pair_way *way, void *ret_objects[2])
+{
+    mproc_event *events[2] = {NULL, NULL};
+    int rc = mproc_event_create(&events[0]);
+    rc = rc < 0 ? rc : mproc_event_create(&events[1]);
+    ret_objects[0] = events[0];
+    ret_objects[1] = events[1];
+    if (rc < 0) {
+        close_events(ret_objects);
+        return fail(way->subject, rc);
+    }
+    return 0;
+}
+
+static int wait_event(void *const objects[2], enum sync_side side)
+{
+    int rc = mproc_event_wait(objects[side], MPROC_FOREVER);
+    return rc < 0 ? rc : mproc_event_clear(objects[side]);
+}
+
+static int post_event(void *const objects[2], enum sync_side side)
+{
+    return mproc_event_set(objects[side]);
+}
+
+const struct sync_pair_way sync_mproc_pairs[] = {
+    {"mproc event", true, open_events, close_events, wait_event, post_event},
+    {0},
+};
+
+/* ---- barriers ---- */
+
+const struct sync_barrier_way sync_mproc_barriers[] = {
+    {0},
+};
