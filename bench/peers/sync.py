@@ -172,6 +172,8 @@ def player(control, guard, events, setting, results, index):
     if setting != AT_ONCE:
         processors = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, [processors[index if setting == ASLEEP else 0]])
+    if setting == ONE_PROCESSOR:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     await_start(control, guard)
     one = Player(control, events, index, setting)
     one.play()

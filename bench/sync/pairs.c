@@ -118,6 +118,9 @@ int sync_pair(const struct sync_task *task, size_t index, struct sync_shared *sh
         .side = index == 0 ? SYNC_FIRST : SYNC_SECOND,
         .works = task->option == SYNC_ASLEEP,
     };
+    if (task->option == SYNC_ONE_PROCESSOR) {
+        sync_run_on();
+    }
     sync_await_start(shared);
     int rc = index == 0 ? play_first(&player) : play_second(&player);
     evaluate(&player, &shared->results[index]);

@@ -84,6 +84,8 @@ const struct sync_barrier_way *sync_barrier_way(size_t number);
 
 /* Two processors that this process may run on. How many it found: 0, 1 or 2. */
 int sync_processors(int ret_processors[2]);
+/* Have this process run on when it wakes another one, as far as the system can be asked for that. */
+void sync_run_on(void);
 /* How often this process has given up its processor in order to wait; -1: not known. */
 int64_t sync_sleeps(void);
 /* Processor time used so far by all threads of a process, in nanoseconds; -1: not known. */
@@ -111,7 +113,7 @@ enum sync_contended_figure {
 int sync_run_contended(const void *arg, int64_t slice_ns, double *ret_values);
 
 enum sync_setting {
-    SYNC_ONE_PROCESSOR, /* both on one processor: who waits must sleep for the other to run */
+    SYNC_ONE_PROCESSOR, /* both on one processor, which neither gives up but by going to sleep */
     SYNC_ASLEEP,        /* each on its own; who is told something works longer than the other spins */
     SYNC_AT_ONCE,       /* anywhere, answering at once */
     SYNC_SETTINGS

@@ -338,6 +338,15 @@ int sync_processors(int ret_processors[2])
     return n;
 }
 
+void sync_run_on(void)
+{
+#ifdef SCHED_BATCH
+    // Who is woken does not displace who has woken him; that one goes on, until it sleeps itself.
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+#endif
+}
+
 int64_t sync_sleeps(void)
 {
     struct rusage usage;

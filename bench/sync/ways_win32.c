@@ -26,6 +26,11 @@ int sync_processors(int ret_processors[2])
     return n;
 }
 
+void sync_run_on(void)
+{
+    SetThreadPriorityBoost(GetCurrentThread(), TRUE); // TRUE: who is woken is not preferred
+}
+
 int64_t sync_sleeps(void)
 {
     return -1;
