@@ -150,14 +150,14 @@ static void add_contended(bench *b, size_t n)
 /* ---- pairs ---- */
 
 static const char *const settings[SYNC_SETTINGS] = {"one processor", "asleep, two processors",
-                                                    "answer at once"};
+                                                    "at once, two processors"};
 
 static void add_pair_targets(bench *b, size_t first, enum sync_setting setting)
 {
     static const char *const texts[SYNC_SETTINGS][2] = {
         {"ping-pong, one processor: event / futex", "ping-pong, one processor: condition / futex"},
         {"ping-pong, asleep: event / futex", "ping-pong, asleep: condition / futex"},
-        {"ping-pong, answer at once: futex / event", "ping-pong, answer at once: futex / condition"},
+        {"ping-pong, at once: futex / event", "ping-pong, at once: futex / condition"},
     };
     static const char *const subjects[2] = {"mproc event", "mproc condition"};
     bench_figure futex = figure_of(first, "futex", SYNC_PASS);

@@ -169,9 +169,8 @@ class Player:
 
 
 def player(control, guard, events, setting, results, index):
-    if setting != AT_ONCE:
-        processors = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, [processors[index if setting == ASLEEP else 0]])
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, [processors[0 if setting == ONE_PROCESSOR else index]])
     if setting == ONE_PROCESSOR:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     await_start(control, guard)
@@ -191,9 +190,9 @@ def event(setting, slice_ns):
 def answer(request):
     kind, number, slice_ns = request.split()
     number = int(number)
-    if kind == "event" and number != AT_ONCE and not hasattr(os, "sched_setaffinity"):
+    if kind == "event" and not hasattr(os, "sched_setaffinity"):
         return "skip this Python cannot choose processors"
-    if kind == "event" and number != ONE_PROCESSOR and (os.cpu_count() or 1) < 2:
+    if kind == "event" and number != ONE_PROCESSOR and len(os.sched_getaffinity(0)) < 2:
         return "skip there is only one processor"
     figures = {"alone": alone, "contend": contend, "event": event}[kind](number, int(slice_ns))
     return "ok " + " ".join(f"{figure:.9g}" for figure in figures)

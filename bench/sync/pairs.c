@@ -129,21 +129,16 @@ int sync_pair(const struct sync_task *task, size_t index, struct sync_shared *sh
 
 /* ---- in the benchmark ---- */
 
-static int set_processors(const struct sync_pair_probe *probe, int processor[2])
+static int set_processors(enum sync_setting setting, int processor[2])
 {
-    int found[2] = {-1, -1};
+    int found[2];
     int n = sync_processors(found);
-    if (probe->setting == SYNC_AT_ONCE) {
-        return n < 2 ? bench_skip("there is only one processor") : 0;
-    }
-    if (probe->setting == SYNC_ASLEEP && n < 2) {
-        return bench_skip("there is only one processor");
-    }
-    if (n == 0) {
-        return bench_skip("the processors are not known");
+    bool is_one = setting == SYNC_ONE_PROCESSOR;
+    if (n < (is_one ? 1 : 2)) {
+        return bench_skip("there are not enough processors, or they are not known");
     }
     processor[0] = found[0];
-    processor[1] = found[probe->setting == SYNC_ONE_PROCESSOR ? 0 : 1];
+    processor[1] = found[is_one ? 0 : 1];
     return 0;
 }
 
@@ -151,7 +146,7 @@ static int play(const struct sync_pair_probe *probe, struct sync_task *task, int
                 double *ret_values)
 {
     struct sync_crew crew;
-    int rc = set_processors(probe, task->processor);
+    int rc = set_processors(probe->setting, task->processor);
     rc = rc != 0 ? rc : sync_crew_run(&crew, task, slice_ns);
     if (rc == 0) {
         const struct sync_result *results = crew.shared->results;
@@ -170,7 +165,6 @@ int sync_run_pair(const void *arg, int64_t slice_ns, double *ret_values)
         .way = probe->way,
         .option = probe->setting,
         .n_processes = 2,
-        .processor = {-1, -1},
         .is_object = way->is_object,
     };
     int rc = way->open(way, task.objects);
