@@ -15,7 +15,7 @@ static int fail(const struct sync_lock_way *way, apr_status_t status)
 {
     char text[100];
     apr_strerror(status, text, sizeof text);
-    return status == APR_ENOTIMPL ? bench_skip("%s: %s", way->subject, text)
+    return status == APR_ENOTIMPL ? bench_skip("%s", text)
                                   : bench_fail("%s: %s", way->subject, text);
 }
 
@@ -73,10 +73,20 @@ SYNC_LOOPS(mutex)
 
 const struct sync_lock_way sync_apr_locks[] = {
     MECHANISM("default", APR_LOCK_DEFAULT),
+#if APR_HAS_PROC_PTHREAD_SERIALIZE
     MECHANISM("pthread", APR_LOCK_PROC_PTHREAD),
+#endif
+#if APR_HAS_POSIXSEM_SERIALIZE
     MECHANISM("posixsem", APR_LOCK_POSIXSEM),
+#endif
+#if APR_HAS_SYSVSEM_SERIALIZE
     MECHANISM("sysvsem", APR_LOCK_SYSVSEM),
+#endif
+#if APR_HAS_FCNTL_SERIALIZE
     MECHANISM("fcntl", APR_LOCK_FCNTL),
+#endif
+#if APR_HAS_FLOCK_SERIALIZE
     MECHANISM("flock", APR_LOCK_FLOCK),
+#endif
     {0},
 };
