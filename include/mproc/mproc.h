@@ -6,6 +6,8 @@
 #define MPROC_MPROC_H
 
 #include "mproc/arena.h"
+#include "mproc/barrier.h"
+#include "mproc/condition.h"
 #include "mproc/error.h"
 #include "mproc/event.h"
 #include "mproc/export.h"

@@ -27,7 +27,9 @@
     X(lock, LOCK, 17, "a lock")                \
     X(rlock, RLOCK, 18, "an rlock")            \
     X(semaphore, SEMAPHORE, 19, "a semaphore") \
-    X(event, EVENT, 20, "an event")
+    X(event, EVENT, 20, "an event")            \
+    X(condition, CONDITION, 21, "a condition") \
+    X(barrier, BARRIER, 22, "a barrier")
 
 MPROC_BEGIN_DECLS
 

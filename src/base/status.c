@@ -41,6 +41,8 @@ const char *mproc_strerror(int status)
         "no space left",
         "system error",
         "poisoned lock",
+        "exists already",
+        "broken barrier",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";

@@ -84,6 +84,7 @@ static uint64_t take(mproc__txn *txn, uint32_t kind, uint64_t size, uint64_t byt
     mproc__txn_set(txn, &head->state, MAGIC | (uint64_t)kind << KIND_SHIFT | 1);
     mproc__txn_set(txn, &head->size, size);
     mproc__txn_set(txn, &head->references, 0);
+    mproc__txn_set(txn, &head->losses, 0);
     mproc__txn_set(txn, &head->bytes, bytes);
     mproc__txn_set(txn, &head->payload, offset + (bytes - size));
     return offset;
@@ -203,6 +204,24 @@ int mproc__block_embed(uint64_t container, uint64_t offset)
     }
     mproc__family_unlock();
     return rc;
+}
+
+uint64_t mproc__block_part(uint64_t container, uint32_t index)
+{
+    struct mproc__block_shm *head = head_at(container);
+    bool is_there = index < mproc__load64_acquire(&head->references);
+    return is_there ? mproc__load64_acquire(references_of(head) + index) : 0;
+}
+
+uint64_t mproc__block_losses(uint64_t offset)
+{
+    return mproc__load64_acquire(&head_at(offset)->losses);
+}
+
+void mproc__block_mourn(mproc__txn *txn, uint64_t offset)
+{
+    uint64_t *losses = &head_at(offset)->losses;
+    mproc__txn_set(txn, losses, mproc__txn_get(txn, losses) + 1);
 }
 
 int mproc__block_give(mproc__hold hold, mproc__member_id to)

@@ -28,7 +28,8 @@ struct mproc__block_shm {
     uint64_t references; /**< how many of the block's own references, which follow, are in use */
     uint64_t payload;    /**< what follows these: offset in the arena; constant while it lives */
     uint64_t bytes;      /**< all of it, head included; constant while it lives */
-    uint64_t reserved[2];
+    uint64_t losses;     /**< how many of its holders were killed, so far; under the lock */
+    uint64_t reserved;
 };
 
 _Static_assert(sizeof(struct mproc__block_shm) == 64, "payloads are aligned to cache lines");

@@ -257,6 +257,8 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
 {
     struct mproc__member_shm *self = mproc__self_member();
     uint32_t entry = *from;
+    const uint64_t of_its_own = MPROC__OUTCOME_LEFT | MPROC__OUTCOME_EXITING;
+    bool was_killed = (mproc__load64_acquire(&slot->outcome) & of_its_own) == 0;
     *ret_alone = 0;
     for (int i = 0; i < BURY_BATCH; i++) {
         entry = mproc__ledger_next(slot, entry);
@@ -270,6 +272,9 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
         bool can_take = self != NULL && self != slot && mproc__ledger_reserve(self) >= 0;
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         mproc__ledger_remove(&txn, slot, entry);
+        if (was_killed) {
+            mproc__block_mourn(&txn, offset);
+        }
         if (can_take) {
             alone[*ret_alone] = (mproc__hold){offset, mproc__ledger_add(&txn, self, offset)};
             (*ret_alone)++;
@@ -338,6 +343,23 @@ bool mproc__member_is_gone(mproc__member_id id)
     }
     mproc__family_unlock();
     return is_gone || (who.pid != 0 && !mplat_process_alive(&who));
+}
+
+uint32_t mproc__member_bury_gone(void)
+{
+    uint32_t count = 0;
+    uint64_t n = mproc__load64_acquire(&mproc__shm()->n_members);
+    for (uint64_t i = 0; i < n; i++) {
+        const struct mproc__member_shm *slot = slot_at(i);
+        mproc__member_id id = mproc__load64_acquire(&slot->id);
+        uint64_t life = mproc__load64_acquire(&slot->life);
+        bool may_live = life == MPROC__LIFE_RUNNING || life == MPROC__LIFE_STARTING;
+        if (may_live && id != mproc__self_id() && mproc__member_is_gone(id)) {
+            mproc__member_bury(id);
+            count++;
+        }
+    }
+    return count;
 }
 
 int mproc__member_clone(mproc__member_id from, mproc__member_id to)

@@ -41,6 +41,7 @@ enum mproc__life {
 #define MPROC__OUTCOME_CORE 8u
 #define MPROC__OUTCOME_OOM 16u
 #define MPROC__OUTCOME_UNKNOWN 32u /* reported, but the system's status was lost */
+#define MPROC__OUTCOME_EXITING 64u /* it has called exit() itself: nobody has killed it */
 
 #define MPROC__LEDGER_SEGMENTS 18
 
@@ -122,6 +123,14 @@ void mproc__member_report(mproc__member_id id, const mplat_exit *how, bool is_kn
  * number of processes may do it at once, and be killed at it.
  */
 void mproc__member_bury(mproc__member_id id);
+
+/**
+ * Bury all members that are gone, whoever else will want to know how they ended. Asks the system about
+ * each.
+ *
+ * @return how many
+ */
+uint32_t mproc__member_bury_gone(void);
 
 /** Let a slot go that has been buried: nobody will ask for its outcome again. */
 void mproc__member_free(mproc__member_id id);

@@ -6,11 +6,15 @@
 
 #include "base/check.h"
 #include "family/layout.h"
+#include "family/member.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 #include "mproc/error.h"
 
 #include <stdbool.h>
+
+/* Threads are looked at for nothing; for processes the system must be asked. */
+#define ROUNDS_TO_MEMBERS 10
 
 int64_t mproc__long_slice_ns = (int64_t)4 * 1000000000;
 
@@ -57,12 +61,19 @@ static void find_successor(const struct mproc__thread_shm *self)
     }
 }
 
-/** With the watch taken: sleep in short slices, and look for the dead after each. */
+/**
+ * With the watch taken: sleep in short slices, and look for dead threads after each; from time to time
+ * for dead processes, too, of which a copy that has never called us has no thread here.
+ */
 static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadline,
                       mplat_life *owner, uint64_t seen_alarms)
 {
-    for (;;) {
+    bool may_lock = word != mproc__low32(&mproc__shm()->lock.word);
+    for (int round = 1;; round++) {
         mproc__thread_bury_dead();
+        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock && mproc__member_bury_gone() > 0) {
+            mproc__watch_alarm();
+        }
         if (mproc__watch_alarms() != seen_alarms) {
             return MPROC_OK;
         }

@@ -3,6 +3,7 @@
  * child.c: the life of a process that mproc started, from its start block to its end.
  */
 #include "base/alloc.h"
+#include "base/atomic.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
@@ -130,6 +131,12 @@ static void end_copy(int code)
     (void)mproc_shutdown(MPROC_FOREVER);
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
     mplat_process_leave(code);
+}
+
+void mproc__child_note_exit(void)
+{
+    uint32_t *outcome = mproc__low32(&mproc__self_member()->outcome);
+    mproc__store32_release(outcome, mproc__load32_relaxed(outcome) | MPROC__OUTCOME_EXITING);
 }
 
 void mproc__child_end(int code, bool is_copy)

@@ -49,6 +49,7 @@ int mproc_main(int argc, char **argv)
         mproc__server_run(extra, &parent);
     }
     mproc__server_adopt(extra);
+    (void)atexit(mproc__child_note_exit);
     mproc__child_end(mproc__child_run(&parent, false), false);
 }
 

@@ -10,6 +10,8 @@
 #include "family/block.h"
 #include "family/family.h"
 #include "mproc/arena.h"
+#include "mproc/barrier.h"
+#include "mproc/condition.h"
 #include "mproc/event.h"
 #include "mproc/lock.h"
 #include "mproc/semaphore.h"

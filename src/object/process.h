@@ -70,6 +70,9 @@ int mproc__exit_code(int result);
 /** Run the function of this process's start block: a target, or a fork server's preload. Its code. */
 int mproc__child_run(const mplat_child *parent, bool is_server);
 
+/** atexit's, in a fresh process: it ends of its own accord. */
+void mproc__child_note_exit(void);
+
 /** End a process that was started by mproc: its children first. */
 MPROC__NORETURN void mproc__child_end(int code, bool is_copy);
 

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * barrier.c: mproc_barrier.
+ *
+ * How       Who waits has a seat in a room, and sleeps on the common word `phase`. The last one to
+ *           come, or whoever breaks the barrier, gives all seats the verdict, PASSED or BROKEN, so that
+ *           each finds out what became of its own round, however late it looks.
+ * Always    B1  the line is the round that is being filled, or whose action runs
+ * Locks     the room's; the action runs without it
+ * Commit    the store of `verdict`: from then on the round is over, and who finds the room without its
+ *           owner completes it
+ * Death     of a party in the line: the others see it. Of one that was yet to come: its process had
+ *           the barrier open, and the block's count of losses tells.
+ */
+#include "mproc/barrier.h"
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "family/block.h"
+#include "family/entry.h"
+#include "family/family.h"
+#include "family/sleep.h"
+#include "family/thread.h"
+#include "family/watch.h"
+#include "object/room.h"
+
+#include <stddef.h>
+
+#define SLEEPERS 1u
+#define ONE_PHASE 2u
+
+/* How often to look again, in short slices, for a process that is dying but not yet gone. */
+#define LOOKS 50
+
+enum state { FILLING, ACTING, BROKEN };
+
+/* barrier_shm.verdict */
+#define VERDICT(seats, barrier) ((uint32_t)(seats) << 8 | (uint32_t)(barrier))
+
+struct barrier_shm {
+    struct mproc__room_shm room;
+    uint32_t phase; /**< changes with each verdict; its lowest bit: somebody may sleep on it */
+    uint32_t parties;
+    uint32_t state;   /**< enum state */
+    uint32_t verdict; /**< being given to the line, see VERDICT; 0: none */
+    uint64_t losses;  /**< of the block, when the barrier was as good as new */
+    uint32_t has_action;
+    struct mproc__entry action;
+};
+
+typedef int (*action_fn)(void);
+
+static struct barrier_shm *shm_of(const mproc_barrier *barrier)
+{
+    return barrier->object.shm;
+}
+
+static int no_barrier(const char *verb)
+{
+    return mproc__fail(MPROC_EINVAL, "%s: the barrier is NULL", verb);
+}
+
+static int broken(void)
+{
+    return mproc__fail_shortly(MPROC_EBROKEN, "wait: the barrier is broken");
+}
+
+int mproc_barrier_create(mproc_barrier **ret_barrier, uint32_t parties,
+                         const mproc_barrier_options *options)
+{
+    if (ret_barrier == NULL) {
+        return no_barrier("create");
+    }
+    if (parties == 0 || parties > MPROC_BARRIER_MAX) {
+        return mproc__fail(MPROC_EINVAL, "a barrier has 1 to %u parties, not %u", MPROC_BARRIER_MAX,
+                           parties);
+    }
+    bool has_action = options != NULL && options->action != NULL;
+    struct mproc__entry entry;
+    struct mproc_object *object;
+    int rc = has_action ? mproc__entry_of((mproc__function)options->action, &entry) : MPROC_OK;
+    if (rc >= 0) {
+        rc = mproc__object_create(MPROC__KIND_BARRIER, sizeof(struct barrier_shm),
+                                  MPROC__ROOM_SEGMENTS, &object);
+    }
+    if (rc >= 0) {
+        struct barrier_shm *shm = object->shm;
+        shm->parties = parties;
+        shm->has_action = has_action;
+        if (has_action) {
+            shm->action = entry;
+        }
+        *ret_barrier = MPROC__CONTAINER(object, mproc_barrier, object);
+    }
+    return rc;
+}
+
+/* ---- verdicts -------------------------------------------------------------------------------- */
+
+/** Complete a verdict, perhaps one that a dead thread has begun. Locked. */
+static void carry_out(struct barrier_shm *shm, const mproc__room *room)
+{
+    uint32_t verdict = shm->verdict;
+    while (shm->room.line[MPROC__LINE_WAITING].first != 0) {
+        uint32_t number = shm->room.line[MPROC__LINE_WAITING].first - 1;
+        mproc__store32_release(&mproc__room_seat(room, number)->state, verdict >> 8);
+        mproc__room_unlink(room, number);
+    }
+    MPROC__KILLPOINT("barrier.told");
+    mproc__store32_release(&shm->state, verdict & 0xff);
+    uint32_t old = mproc__load32_relaxed(&shm->phase);
+    while (!mproc__cas32(&shm->phase, &old, (old & ~SLEEPERS) + ONE_PHASE)) {
+    }
+    mproc__store32_release(&shm->verdict, 0);
+    if (old & SLEEPERS) {
+        mplat_wake(&shm->phase, INT32_MAX);
+    }
+}
+
+static void give_verdict(struct barrier_shm *shm, const mproc__room *room, uint32_t seats,
+                         enum state barrier)
+{
+    mproc__store32_release(&shm->verdict, VERDICT(seats, barrier)); /* COMMIT: the round is over */
+    MPROC__KILLPOINT("barrier.verdict");
+    carry_out(shm, room);
+}
+
+static void break_it(struct barrier_shm *shm, const mproc__room *room)
+{
+    if (shm->state != BROKEN) {
+        give_verdict(shm, room, MPROC__SEAT_BROKEN, BROKEN);
+    }
+}
+
+static mproc__room enter(const mproc_barrier *barrier)
+{
+    struct barrier_shm *shm = shm_of(barrier);
+    const mproc__room room = {&shm->room, barrier->object.offset, 0};
+    if (mproc__room_lock(&room) == MPROC_OWNER_DIED && shm->verdict != 0) {
+        carry_out(shm, &room);
+    }
+    return room;
+}
+
+/** Whether one in the line is dead, or one who had the barrier open was killed. Locked. */
+static bool has_losses(const mproc_barrier *barrier, const mproc__room *room)
+{
+    if (mproc__block_losses(barrier->object.offset) != shm_of(barrier)->losses) {
+        return true;
+    }
+    uint32_t link = room->shm->line[MPROC__LINE_WAITING].first;
+    while (link != 0) {
+        const struct mproc__seat_shm *seat = mproc__room_seat(room, link - 1);
+        if (mproc__thread_is_dead(seat->thread)) {
+            return true;
+        }
+        link = seat->next;
+    }
+    return false;
+}
+
+/** Somebody has died: break if that concerns us. */
+static void look_around(const mproc_barrier *barrier)
+{
+    (void)mproc__member_bury_gone();
+    const mproc__room room = enter(barrier);
+    if (has_losses(barrier, &room)) {
+        break_it(shm_of(barrier), &room);
+    }
+    mproc__room_unlock(&room);
+}
+
+/* ---- wait ------------------------------------------------------------------------------------ */
+
+/** What a waiter knows of deaths. */
+struct watch {
+    uint64_t alarms; /**< of which it has taken notice */
+    int looks;       /**< how often it is still to look around */
+};
+
+/** One sleep of who waits for the phase to change, with a look around when somebody has died. */
+static void sleep_once(const mproc_barrier *barrier, uint32_t seen, mproc__deadline deadline,
+                       struct watch *watch)
+{
+    uint32_t *phase = &shm_of(barrier)->phase;
+    if ((seen & SLEEPERS) == 0 && !mproc__cas32(phase, &seen, seen | SLEEPERS)) {
+        return;
+    }
+    if (watch->looks > 0) {
+        watch->looks--;
+        (void)mplat_wait(phase, seen | SLEEPERS, mproc__deadline_slice(deadline, mproc__slice_ns),
+                         NULL, NULL);
+    } else {
+        (void)mproc__sleep(phase, seen | SLEEPERS, deadline, NULL);
+    }
+    MPROC__KILLPOINT("barrier.woken");
+    if (mproc__watch_alarms() != watch->alarms) {
+        watch->alarms = mproc__watch_alarms();
+        watch->looks = LOOKS;
+    }
+    if (watch->looks > 0 && mproc__load32_acquire(phase) == (seen | SLEEPERS)) {
+        look_around(barrier);
+    }
+}
+
+/** Until the seat has its verdict. */
+static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t seen,
+                         mproc__deadline deadline, struct watch *watch)
+{
+    struct barrier_shm *shm = shm_of(barrier);
+    const mproc__room view = {&shm->room, barrier->object.offset, 0};
+    struct mproc__seat_shm *seat = mproc__room_seat(&view, number);
+    if (deadline != 0) {
+        (void)mproc__spin(&shm->phase, seen);
+    }
+    for (;;) {
+        seen = mproc__load32_acquire(&shm->phase);
+        uint32_t state = mproc__load32_acquire(&seat->state);
+        if (state != MPROC__SEAT_WAITING) {
+            mproc__room_slip_away(seat);
+            return state == MPROC__SEAT_PASSED ? MPROC_OK : broken();
+        }
+        if (!mproc__deadline_passed(deadline)) {
+            sleep_once(barrier, seen, deadline, watch);
+            continue;
+        }
+        const mproc__room room = enter(barrier);
+        bool is_mine = mproc__load32_acquire(&seat->state) == MPROC__SEAT_WAITING;
+        if (is_mine) {
+            break_it(shm, &room);
+        }
+        mproc__room_unlock(&room);
+        if (is_mine) {
+            mproc__room_slip_away(seat);
+            return mproc__fail_shortly(MPROC_ETIMEDOUT,
+                                       "wait: timed out, which breaks the barrier");
+        }
+    }
+}
+
+/** The last one has come, and runs the action. Locked before; unlocked after. */
+static int act(const mproc_barrier *barrier, mproc__room room, struct mproc__seat_shm *seat)
+{
+    struct barrier_shm *shm = shm_of(barrier);
+    mproc__function function = NULL;
+    mproc__store32_release(&shm->state, ACTING);
+    mproc__room_unlock(&room);
+    int rc = mproc__entry_find(&shm->action, &function);
+    if (rc >= 0) {
+        rc = ((action_fn)function)();
+        rc = rc < 0 ? mproc__fail(MPROC_EBROKEN, "wait: the barrier's action failed with %d", rc)
+                    : MPROC_OK;
+    }
+    room = enter(barrier);
+    // It may have been broken or reset meanwhile; then this round is over, and ours no longer.
+    if (mproc__load32_acquire(&seat->state) != MPROC__SEAT_WAITING) {
+        rc = broken();
+    } else if (rc < 0) {
+        break_it(shm, &room);
+    } else {
+        give_verdict(shm, &room, MPROC__SEAT_PASSED, FILLING);
+    }
+    mproc__room_unlock(&room);
+    mproc__room_slip_away(seat);
+    return rc;
+}
+
+/** Wait while another round's action runs. Locked before and after; 0, or MPROC_ETIMEDOUT. */
+static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc__deadline deadline,
+                         struct watch *watch)
+{
+    const struct barrier_shm *shm = shm_of(barrier);
+    while (shm->state == ACTING) {
+        uint32_t seen = mproc__load32_acquire(&shm->phase);
+        mproc__room_unlock(room);
+        bool has_passed = mproc__deadline_passed(deadline);
+        if (!has_passed) {
+            sleep_once(barrier, seen, deadline, watch);
+        }
+        *room = enter(barrier);
+        if (has_passed && shm->state == ACTING) {
+            return mproc__fail_shortly(MPROC_ETIMEDOUT,
+                                       "wait: timed out; the action of the last round runs");
+        }
+    }
+    return MPROC_OK;
+}
+
+static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
+{
+    struct barrier_shm *shm = shm_of(barrier);
+    struct watch watch = {mproc__watch_alarms(), 0};
+    mproc__room room = enter(barrier);
+    uint32_t number = 0;
+    if (has_losses(barrier, &room)) {
+        break_it(shm, &room);
+    }
+    int rc = await_filling(barrier, &room, deadline, &watch);
+    if (rc >= 0) {
+        rc = shm->state == BROKEN ? broken() : mproc__room_enter(&room, &number);
+    }
+    if (rc < 0) {
+        mproc__room_unlock(&room);
+        return rc;
+    }
+    int place = (int)shm->room.line[MPROC__LINE_WAITING].length - 1;
+    uint32_t seen = mproc__load32_acquire(&shm->phase);
+    bool is_last = (uint32_t)place + 1 == shm->parties;
+    if (is_last && shm->has_action) {
+        rc = act(barrier, room, mproc__room_seat(&room, number));
+        return rc < 0 ? rc : place;
+    }
+    if (is_last) {
+        give_verdict(shm, &room, MPROC__SEAT_PASSED, FILLING);
+        mproc__room_leave(&room, number);
+    }
+    mproc__room_unlock(&room);
+    rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &watch);
+    return rc < 0 ? rc : place;
+}
+
+int mproc_barrier_wait(mproc_barrier *barrier, mproc_timeout timeout)
+{
+    int rc = barrier != NULL ? mproc__family_enter() : no_barrier("wait");
+    return rc < 0 ? rc : wait_until(barrier, mproc__deadline_in(timeout));
+}
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+int mproc_barrier_reset(mproc_barrier *barrier)
+{
+    int rc = barrier != NULL ? mproc__family_enter() : no_barrier("reset");
+    if (rc < 0) {
+        return rc;
+    }
+    (void)mproc__member_bury_gone(); // whom it has lost by now counts no more
+    const mproc__room room = enter(barrier);
+    shm_of(barrier)->losses = mproc__block_losses(barrier->object.offset);
+    give_verdict(shm_of(barrier), &room, MPROC__SEAT_BROKEN, FILLING);
+    mproc__room_unlock(&room);
+    return MPROC_OK;
+}
+
+int mproc_barrier_abort(mproc_barrier *barrier)
+{
+    int rc = barrier != NULL ? mproc__family_enter() : no_barrier("abort");
+    if (rc < 0) {
+        return rc;
+    }
+    const mproc__room room = enter(barrier);
+    break_it(shm_of(barrier), &room);
+    mproc__room_unlock(&room);
+    return MPROC_OK;
+}
+
+uint32_t mproc_barrier_parties(const mproc_barrier *barrier)
+{
+    return barrier != NULL ? shm_of(barrier)->parties : 0;
+}
+
+uint32_t mproc_barrier_n_waiting(const mproc_barrier *barrier)
+{
+    if (barrier == NULL || mproc__load32_acquire(&shm_of(barrier)->state) != FILLING) {
+        return 0;
+    }
+    return mproc__load32_acquire(&shm_of(barrier)->room.line[MPROC__LINE_WAITING].length);
+}
+
+bool mproc_barrier_is_broken(const mproc_barrier *barrier)
+{
+    return barrier != NULL &&
+           (mproc__load32_acquire(&shm_of(barrier)->state) == BROKEN ||
+            mproc__block_losses(barrier->object.offset) != shm_of(barrier)->losses);
+}
