@@ -15,8 +15,6 @@
 
 enum { MAX_JOBS = 90 };
 
-static const char python[] = "Python multiprocessing";
-
 /* A probe with its argument and its name, which must stay where they are. */
 struct job {
     char name[64];
@@ -46,14 +44,14 @@ static struct job *add_job(const char *subject, const char *what)
     return job;
 }
 
-static bench_probe *add_python(bench *b, const char *kind, int number, size_t n_figures)
+static void add_python(bench *b, const char *subject, const char *kind, int number,
+                       size_t n_figures)
 {
-    struct job *job = add_job(python, kind);
+    struct job *job = add_job(subject, kind);
     snprintf(job->request, sizeof job->request, "%s %d", kind, number);
     job->arg.python = (struct sync_python_probe){job->request, n_figures};
     job->probe = bench_add_probe(b, job->name, sync_run_python, &job->arg.python, n_figures);
     bench_set_slow(job->probe);
-    return job->probe;
 }
 
 /* The figure that targets are about, of the job among those from `first` on with this subject. */
@@ -97,7 +95,7 @@ static void add_uncontended(bench *b)
         job->arg.lock = (struct sync_lock_probe){i, 1};
         job->probe = bench_add_probe(b, job->name, sync_run_uncontended, &job->arg.lock, 1);
     }
-    add_python(b, "alone", 1, 1);
+    add_python(b, "Python Lock", "alone", 1, 1);
     add_rows(bench_add_case(b, "ns", BENCH_LOWER, "uncontended: acquire and release"), first, 0,
              shared);
     bench_figure theirs = figure_of(first, shared, 0);
@@ -135,7 +133,7 @@ static void add_contended(bench *b, size_t n)
                                          SYNC_CONTENDED_FIGURES);
         }
     }
-    add_python(b, "contend", (int)n, SYNC_CONTENDED_FIGURES);
+    add_python(b, "Python Lock", "contend", (int)n, SYNC_CONTENDED_FIGURES);
     add_rows(bench_add_case(b, "per ms", BENCH_HIGHER, "%s: acquisitions", what), first, SYNC_RATE,
              robust);
     add_rows(bench_add_case(b, "ratio", BENCH_HIGHER, "%s: lowest / highest share", what), first,
@@ -181,7 +179,8 @@ static void add_pairs(bench *b, enum sync_setting setting)
         job->probe =
             bench_add_probe(b, job->name, sync_run_pair, &job->arg.pair, SYNC_PAIR_FIGURES);
     }
-    add_python(b, "event", setting, SYNC_PAIR_FIGURES);
+    add_python(b, "Python Event", "event", setting, SYNC_PAIR_FIGURES);
+    add_python(b, "Python Condition", "condition", setting, SYNC_PAIR_FIGURES);
     add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]), first,
              SYNC_PASS, "futex");
     if (sync_sleeps() >= 0) {

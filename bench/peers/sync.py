@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's Lock and Event, as a host of bench_sync: the same figures from multiprocessing.
+"""Python's Lock, Event and Condition, as a host of bench_sync: the same figures from multiprocessing.
 
 When it is ready it says "ready".
 
@@ -8,7 +8,7 @@ Answers:                ok FIGURE..., or skip REASON, or fail REASON
 
 alone 1: nanoseconds of an acquire and a release.
 contend N: N processes. Acquisitions in a millisecond, lowest share / highest, longest wait in us.
-event SETTING: two processes, 0 on one processor, 1 asleep on two, 2 at once. Microseconds of a pass,
+event SETTING, condition SETTING: two processes, 0 on one processor, 1 asleep on two, 2 at once. Microseconds of a pass,
 sleeps for each wait.
 """
 import os
@@ -122,9 +122,37 @@ def sleeps():
     return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw if resource else 0
 
 
+class Events:
+    def __init__(self, ctx):
+        self.events = ctx.Event(), ctx.Event()
+
+    def post(self, side):
+        self.events[side].set()
+
+    def wait(self, side):
+        self.events[side].wait()
+        self.events[side].clear()
+
+
+class Condition:
+    def __init__(self, ctx):
+        self.condition, self.flags = ctx.Condition(), ctx.RawArray("b", 2)
+
+    def post(self, side):
+        with self.condition:
+            self.flags[side] = 1
+            self.condition.notify()
+
+    def wait(self, side):
+        with self.condition:
+            while not self.flags[side]:
+                self.condition.wait()
+            self.flags[side] = 0
+
+
 class Player:
-    def __init__(self, control, events, index, setting):
-        self.control, self.events, self.index = control, events, index
+    def __init__(self, control, pair, index, setting):
+        self.control, self.pair, self.index = control, pair, index
         self.works = setting == ASLEEP
         self.passes = 0
         self.samples = []
@@ -132,12 +160,10 @@ class Player:
     def post(self):
         if self.works:
             self.control[SENT] = now()
-        self.events[1 - self.index].set()
+        self.pair.post(1 - self.index)
 
     def wait(self):
-        event = self.events[self.index]
-        event.wait()
-        event.clear()
+        self.pair.wait(self.index)
         self.passes += 1
         if self.works:
             at = now()
@@ -168,33 +194,45 @@ class Player:
         return median(self.samples[COLD_PASSES:]) if self.works else took, slept
 
 
-def player(control, guard, events, setting, results, index):
+def player(control, guard, pair, setting, results, index):
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, [processors[0 if setting == ONE_PROCESSOR else index]])
     if setting == ONE_PROCESSOR:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     await_start(control, guard)
-    one = Player(control, events, index, setting)
+    one = Player(control, pair, index, setting)
     one.play()
     results[2 * index], results[2 * index + 1] = one.result()
 
 
-def event(setting, slice_ns):
+def play(pair, setting, slice_ns):
     ctx = context()
     results = ctx.RawArray("d", 4)
-    arguments = ((ctx.Event(), ctx.Event()), setting, results)
+    arguments = (pair(ctx), setting, results)
     run(ctx, player, 2, ctx.RawArray("q", 5), arguments, (slice_ns,))
     return [(results[0] + results[2]) / 2, (results[1] + results[3]) / 2]
+
+
+def event(setting, slice_ns):
+    return play(Events, setting, slice_ns)
+
+
+def condition(setting, slice_ns):
+    return play(Condition, setting, slice_ns)
+
+
+KINDS = {"alone": alone, "contend": contend, "event": event, "condition": condition}
 
 
 def answer(request):
     kind, number, slice_ns = request.split()
     number = int(number)
-    if kind == "event" and not hasattr(os, "sched_setaffinity"):
+    is_pair = kind in ("event", "condition")
+    if is_pair and not hasattr(os, "sched_setaffinity"):
         return "skip this Python cannot choose processors"
-    if kind == "event" and number != ONE_PROCESSOR and len(os.sched_getaffinity(0)) < 2:
+    if is_pair and number != ONE_PROCESSOR and len(os.sched_getaffinity(0)) < 2:
         return "skip there is only one processor"
-    figures = {"alone": alone, "contend": contend, "event": event}[kind](number, int(slice_ns))
+    figures = KINDS[kind](number, int(slice_ns))
     return "ok " + " ".join(f"{figure:.9g}" for figure in figures)
 
 

@@ -7,6 +7,9 @@
 
 #include "../support/bench.h"
 
+#include <mproc/arena.h>
+#include <mproc/barrier.h>
+#include <mproc/condition.h>
 #include <mproc/error.h>
 #include <mproc/event.h>
 #include <mproc/lock.h>
@@ -149,13 +152,80 @@ static int post_event(void *const objects[2], enum sync_side side)
     return mproc_event_set(objects[side]);
 }
 
+/* ---- a condition with its rlock, and a flag for each side in a block ---- */
+
+static void close_condition(void *const objects[2])
+{
+    mproc_condition_close(objects[0]);
+    mproc_block_close(objects[1]);
+}
+
+static int open_condition(const struct sync_pair_way *way, void *ret_objects[2])
+{
+    mproc_condition *condition = NULL;
+    mproc_block *flags = NULL;
+    int rc = mproc_condition_create(&condition, NULL);
+    rc = rc < 0 ? rc : mproc_block_create(&flags, 2 * sizeof(bool));
+    ret_objects[0] = condition;
+    ret_objects[1] = flags;
+    if (rc < 0) {
+        close_condition(ret_objects);
+        return fail(way->subject, rc);
+    }
+    return 0;
+}
+
+static int wait_condition(void *const objects[2], enum sync_side side)
+{
+    volatile bool *flags = mproc_block_data(objects[1]);
+    int rc = mproc_condition_acquire(objects[0], MPROC_FOREVER);
+    while (rc == 0 && !flags[side]) {
+        rc = mproc_condition_wait(objects[0], MPROC_FOREVER);
+    }
+    flags[side] = false;
+    return rc != 0 ? rc : mproc_condition_release(objects[0]);
+}
+
+static int post_condition(void *const objects[2], enum sync_side side)
+{
+    volatile bool *flags = mproc_block_data(objects[1]);
+    int rc = mproc_condition_acquire(objects[0], MPROC_FOREVER);
+    flags[side] = true;
+    rc = rc != 0 ? rc : mproc_condition_notify(objects[0], 1);
+    return rc < 0 ? rc : mproc_condition_release(objects[0]);
+}
+
 const struct sync_pair_way sync_mproc_pairs[] = {
     {"mproc event", true, open_events, close_events, wait_event, post_event},
+    {"mproc condition", true, open_condition, close_condition, wait_condition, post_condition},
     {0},
 };
 
 /* ---- barriers ---- */
 
+static int open_barrier(const struct sync_barrier_way *way, unsigned parties, void **ret_barrier)
+{
+    mproc_barrier *barrier;
+    int rc = mproc_barrier_create(&barrier, parties, NULL);
+    if (rc < 0) {
+        return fail(way->subject, rc);
+    }
+    *ret_barrier = barrier;
+    return 0;
+}
+
+static void close_barrier(void *barrier)
+{
+    mproc_barrier_close(barrier);
+}
+
+static int wait_barrier(void *barrier)
+{
+    int rc = mproc_barrier_wait(barrier, MPROC_FOREVER);
+    return rc < 0 ? rc : 0;
+}
+
 const struct sync_barrier_way sync_mproc_barriers[] = {
+    {"mproc barrier", true, open_barrier, close_barrier, wait_barrier},
     {0},
 };
