@@ -59,7 +59,8 @@ bool mproc__spin(const uint32_t *word, uint32_t expected)
     }
     bool is_brief = brief > 0;
     if (look(word, expected, BRIEF_LOOKS) || (!is_brief && look_long(word, expected))) {
-        failures = brief = 0;
+        failures -= failures > 0 ? 1 : 0;
+        brief = 0;
         return true;
     }
     if (is_brief) {
