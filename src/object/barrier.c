@@ -44,6 +44,7 @@ struct barrier_shm {
     uint32_t parties;
     uint32_t state;   /**< enum state */
     uint32_t verdict; /**< being given to the line, see VERDICT; 0: none */
+    uint32_t is_due;  /**< sleepers of a round that is over are still to be woken, by who unlocks */
     uint64_t losses;  /**< of the block, when the barrier was as good as new */
     uint32_t has_action;
     struct mproc__entry action;
@@ -112,10 +113,10 @@ static void carry_out(struct barrier_shm *shm, const mproc__room *room)
     uint32_t old = mproc__load32_relaxed(&shm->phase);
     while (!mproc__cas32(&shm->phase, &old, (old & ~SLEEPERS) + ONE_PHASE)) {
     }
-    mproc__store32_release(&shm->verdict, 0);
     if (old & SLEEPERS) {
-        mplat_wake(&shm->phase, INT32_MAX);
+        mproc__store32_release(&shm->is_due, 1);
     }
+    mproc__store32_release(&shm->verdict, 0);
 }
 
 static void give_verdict(struct barrier_shm *shm, const mproc__room *room, uint32_t seats,
@@ -143,6 +144,21 @@ static mproc__room enter(const mproc_barrier *barrier)
     return room;
 }
 
+/** Unlock, and only then wake who slept: they come back for the lock. */
+static void leave(const mproc_barrier *barrier, const mproc__room *room)
+{
+    struct barrier_shm *shm = shm_of(barrier);
+    bool is_due = shm->is_due != 0;
+    if (is_due) {
+        mproc__store32_release(&shm->is_due, 0);
+    }
+    mproc__room_unlock(room);
+    if (is_due) {
+        MPROC__KILLPOINT("barrier.unlocked"); /* DEATH: the sleepers look again */
+        mplat_wake(&shm->phase, INT32_MAX);
+    }
+}
+
 /** Whether one in the line is dead, or one who had the barrier open was killed. Locked. */
 static bool has_losses(const mproc_barrier *barrier, const mproc__room *room)
 {
@@ -168,7 +184,7 @@ static void look_around(const mproc_barrier *barrier)
     if (has_losses(barrier, &room)) {
         break_it(shm_of(barrier), &room);
     }
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
 }
 
 /* ---- wait ------------------------------------------------------------------------------------ */
@@ -230,7 +246,7 @@ static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t
         if (is_mine) {
             break_it(shm, &room);
         }
-        mproc__room_unlock(&room);
+        leave(barrier, &room);
         if (is_mine) {
             mproc__room_slip_away(seat);
             return mproc__fail_shortly(MPROC_ETIMEDOUT,
@@ -245,7 +261,7 @@ static int act(const mproc_barrier *barrier, mproc__room room, struct mproc__sea
     struct barrier_shm *shm = shm_of(barrier);
     mproc__function function = NULL;
     mproc__store32_release(&shm->state, ACTING);
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
     int rc = mproc__entry_find(&shm->action, &function);
     if (rc >= 0) {
         rc = ((action_fn)function)();
@@ -261,7 +277,7 @@ static int act(const mproc_barrier *barrier, mproc__room room, struct mproc__sea
     } else {
         give_verdict(shm, &room, MPROC__SEAT_PASSED, FILLING);
     }
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
     mproc__room_slip_away(seat);
     return rc;
 }
@@ -273,7 +289,7 @@ static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc_
     const struct barrier_shm *shm = shm_of(barrier);
     while (shm->state == ACTING) {
         uint32_t seen = mproc__load32_acquire(&shm->phase);
-        mproc__room_unlock(room);
+        leave(barrier, room);
         bool has_passed = mproc__deadline_passed(deadline);
         if (!has_passed) {
             sleep_once(barrier, seen, deadline, watch);
@@ -301,7 +317,7 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
         rc = shm->state == BROKEN ? broken() : mproc__room_enter(&room, &number);
     }
     if (rc < 0) {
-        mproc__room_unlock(&room);
+        leave(barrier, &room);
         return rc;
     }
     int place = (int)shm->room.line[MPROC__LINE_WAITING].length - 1;
@@ -315,7 +331,7 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
         give_verdict(shm, &room, MPROC__SEAT_PASSED, FILLING);
         mproc__room_leave(&room, number);
     }
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
     rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &watch);
     return rc < 0 ? rc : place;
 }
@@ -338,7 +354,7 @@ int mproc_barrier_reset(mproc_barrier *barrier)
     const mproc__room room = enter(barrier);
     shm_of(barrier)->losses = mproc__block_losses(barrier->object.offset);
     give_verdict(shm_of(barrier), &room, MPROC__SEAT_BROKEN, FILLING);
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
     return MPROC_OK;
 }
 
@@ -350,7 +366,7 @@ int mproc_barrier_abort(mproc_barrier *barrier)
     }
     const mproc__room room = enter(barrier);
     break_it(shm_of(barrier), &room);
-    mproc__room_unlock(&room);
+    leave(barrier, &room);
     return MPROC_OK;
 }
 
