@@ -181,8 +181,8 @@ static void add_pairs(bench *b, enum sync_setting setting)
     }
     add_python(b, "Python Event", "event", setting, SYNC_PAIR_FIGURES);
     add_python(b, "Python Condition", "condition", setting, SYNC_PAIR_FIGURES);
-    add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]), first,
-             SYNC_PASS, "futex");
+    add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]),
+             first, SYNC_PASS, "futex");
     if (sync_sleeps() >= 0) {
         add_rows(bench_add_case(b, "sleeps", BENCH_LOWER, "ping-pong, %s: sleeps in a wait",
                                 settings[setting]),

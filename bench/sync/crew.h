@@ -34,7 +34,7 @@ struct sync_shared {
     char pad_stop[2 * SYNC_LINE - 8];
     volatile uint64_t words[4]; /* what a lock guards */
     char pad_words[2 * SYNC_LINE - 32];
-    volatile int64_t sent; /* when the last post was begun */
+    volatile int64_t sent;  /* when the last post was begun */
     volatile uint32_t last; /* not 0: the post or round that is the last one */
     char pad_sent[2 * SYNC_LINE - 12];
     struct sync_result results[SYNC_MAX_CREW];

@@ -50,8 +50,8 @@ int sync_idle(const struct sync_task *task, size_t index, struct sync_shared *sh
         return 1;
     }
     // The first thread is one of the hundred.
-    while (n < THREADS - 1 && apr_thread_create(&threads[n], NULL, sleep_on, task->objects[0],
-                                                pool) == APR_SUCCESS) {
+    while (n < THREADS - 1 &&
+           apr_thread_create(&threads[n], NULL, sleep_on, task->objects[0], pool) == APR_SUCCESS) {
         n++;
     }
     sync_await_start(shared);

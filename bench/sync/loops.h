@@ -64,15 +64,14 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lo
 }
 
 /* repeat_NAME and contend_NAME for a struct sync_lock_way, of acquire_NAME and release_NAME. */
-#define SYNC_LOOPS(name)                                                                     \
-    static int repeat_##name(void *lock, size_t n)                                           \
-    {                                                                                        \
-        return sync_loop_repeat(acquire_##name, release_##name, lock, n);                    \
-    }                                                                                        \
-    static int contend_##name(void *lock, struct sync_shared *shared,                        \
-                              struct sync_result *result)                                    \
-    {                                                                                        \
-        return sync_loop_contend(acquire_##name, release_##name, lock, shared, result);      \
+#define SYNC_LOOPS(name)                                                                          \
+    static int repeat_##name(void *lock, size_t n)                                                \
+    {                                                                                             \
+        return sync_loop_repeat(acquire_##name, release_##name, lock, n);                         \
+    }                                                                                             \
+    static int contend_##name(void *lock, struct sync_shared *shared, struct sync_result *result) \
+    {                                                                                             \
+        return sync_loop_contend(acquire_##name, release_##name, lock, shared, result);           \
     }
 
 #endif

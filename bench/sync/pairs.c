@@ -53,7 +53,7 @@ static void work(void)
     }
 }
 
-static int wait(struct player *p)
+static int await_post(struct player *p)
 {
     int rc = p->way->wait(p->objects, p->side);
     size_t n = p->passes++;
@@ -78,7 +78,7 @@ static int play_first(struct player *p)
     while (rc == 0 && !p->shared->last) {
         p->shared->last = p->shared->stop != 0 && p->passes > COLD_PASSES;
         rc = post(p);
-        rc = rc != 0 ? rc : wait(p);
+        rc = rc != 0 ? rc : await_post(p);
     }
     return rc;
 }
@@ -88,7 +88,7 @@ static int play_second(struct player *p)
     int rc = 0;
     bool is_last = false;
     while (rc == 0 && !is_last) {
-        rc = wait(p);
+        rc = await_post(p);
         is_last = p->shared->last != 0;
         rc = rc != 0 ? rc : post(p);
     }

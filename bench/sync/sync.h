@@ -114,8 +114,8 @@ int sync_run_contended(const void *arg, int64_t slice_ns, double *ret_values);
 
 enum sync_setting {
     SYNC_ONE_PROCESSOR, /* both on one processor, which neither gives up but by going to sleep */
-    SYNC_ASLEEP,        /* each on its own; who is told something works longer than the other spins */
-    SYNC_AT_ONCE,       /* each on its own, answering at once */
+    SYNC_ASLEEP,  /* each on its own; who is told something works longer than the other spins */
+    SYNC_AT_ONCE, /* each on its own, answering at once */
     SYNC_SETTINGS
 };
 

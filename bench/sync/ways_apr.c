@@ -64,11 +64,11 @@ SYNC_INLINE int release_mutex(void *mutex)
 
 SYNC_LOOPS(mutex)
 
-#define MECHANISM(text, number)                                                                \
-    {                                                                                          \
-        .subject = "apr_proc_mutex " text, .option = (number), .open = open_mutex,            \
-        .close = close_mutex, .enter = enter_mutex, .repeat = repeat_mutex,                    \
-        .contend = contend_mutex                                                               \
+#define MECHANISM(text, number)                                                    \
+    {                                                                              \
+        .subject = "apr_proc_mutex " text, .option = (number), .open = open_mutex, \
+        .close = close_mutex, .enter = enter_mutex, .repeat = repeat_mutex,        \
+        .contend = contend_mutex                                                   \
     }
 
 const struct sync_lock_way sync_apr_locks[] = {

@@ -106,10 +106,10 @@ SYNC_INLINE int release_semaphore(void *semaphore)
 
 SYNC_LOOPS(semaphore)
 
-#define OURS(text, name)                                                                       \
-    {                                                                                          \
-        .subject = (text), .is_object = true, .open = open_##name, .close = close_##name,      \
-        .repeat = repeat_##name, .contend = contend_##name                                     \
+#define OURS(text, name)                                                                  \
+    {                                                                                     \
+        .subject = (text), .is_object = true, .open = open_##name, .close = close_##name, \
+        .repeat = repeat_##name, .contend = contend_##name                                \
     }
 
 const struct sync_lock_way sync_mproc_locks[] = {

@@ -133,15 +133,15 @@ SYNC_INLINE int release_semaphore(void *semaphore)
 
 SYNC_LOOPS(semaphore)
 
-#define PTHREAD(text, kind, is_of_one)                                                       \
-    {                                                                                        \
-        .subject = (text), .is_private = (is_of_one), .option = (kind), .open = open_mutex,  \
-        .close = close_mutex, .repeat = repeat_mutex, .contend = contend_mutex               \
+#define PTHREAD(text, kind, is_of_one)                                                      \
+    {                                                                                       \
+        .subject = (text), .is_private = (is_of_one), .option = (kind), .open = open_mutex, \
+        .close = close_mutex, .repeat = repeat_mutex, .contend = contend_mutex              \
     }
-#define SEMAPHORE(text, opener, closer)                                                      \
-    {                                                                                        \
-        .subject = (text), .open = (opener), .close = (closer), .repeat = repeat_semaphore,  \
-        .contend = contend_semaphore                                                         \
+#define SEMAPHORE(text, opener, closer)                                                     \
+    {                                                                                       \
+        .subject = (text), .open = (opener), .close = (closer), .repeat = repeat_semaphore, \
+        .contend = contend_semaphore                                                        \
     }
 
 const struct sync_lock_way sync_system_locks[] = {
