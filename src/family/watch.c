@@ -68,6 +68,7 @@ static void find_successor(const struct mproc__thread_shm *self)
 static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadline,
                       mplat_life *owner, uint64_t seen_alarms)
 {
+    mproc__deadline end = mproc__deadline_slice(deadline, mproc__long_slice_ns);
     bool may_lock = word != mproc__low32(&mproc__shm()->lock.word);
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
@@ -77,9 +78,9 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
         if (mproc__watch_alarms() != seen_alarms) {
             return MPROC_OK;
         }
-        int rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns), owner,
-                            NULL);
-        if (rc >= 0 || mproc__deadline_passed(deadline)) {
+        int rc =
+            mplat_wait(word, expected, mproc__deadline_slice(end, mproc__slice_ns), owner, NULL);
+        if (rc >= 0 || mproc__deadline_passed(end)) {
             return rc;
         }
     }

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sync_storm.c: processes killed at random instants while they lock, wait, notify and meet.
+ *
+ * Each worker does one thing after the other at random, with what all share. The test kills one worker,
+ * starts another in its place, and so on; the others look whether what the locks guard is whole, and how
+ * long each call took. In the end everything must work as if nothing had happened, and nothing be left.
+ */
+#include "stress/storm.h"
+
+#include <apr_thread_proc.h>
+
+#define N_WORKERS 5
+#define N_PERMITS 2u
+#define N_PARTIES 3
+
+struct storm_shm {
+    uint32_t stop;
+    uint32_t n_operations; /* all workers'; the test waits on it */
+    uint32_t a, b;         /* the lock's: equal, or a one ahead when its holder died */
+    uint32_t c, d;         /* the rlock's */
+    uint32_t tokens;       /* the condition's */
+    uint32_t n_owner_died; /* of lock and rlock */
+    uint32_t n_rounds;     /* passed by all of the barrier's parties */
+    uint64_t longest_ns;   /* the longest call that has nothing to wait for but others' deaths */
+};
+
+/* What a worker works with. */
+static mproc_lock *lock;
+static mproc_rlock *rlock;
+static mproc_semaphore *permits;
+static mproc_event *event;
+static mproc_condition *condition;
+static mproc_block *block;
+static struct storm_shm *shm;
+static uint32_t seed;
+
+static uint32_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+    return seed;
+}
+
+static void note_time(int64_t begin)
+{
+    uint64_t took = (uint64_t)(mplat_now() - begin);
+    uint64_t seen = mproc__load64_relaxed(&shm->longest_ns);
+    while (seen < took && !mproc__cas64(&shm->longest_ns, &seen, took)) {
+    }
+}
+
+/* ---- what workers do --------------------------------------------------------------------------- */
+
+/** The first of two words is one ahead when a holder died between them. */
+static void go_on_with(int rc, uint32_t *first, uint32_t *second)
+{
+    CHILD_CHECK(rc == MPROC_OK || rc == MPROC_OWNER_DIED);
+    if (rc == MPROC_OWNER_DIED) {
+        (void)mproc__add32(&shm->n_owner_died, 1);
+        CHILD_CHECK(*first - *second <= 1);
+        mproc__store32_release(second, *first);
+    }
+    CHILD_CHECK(*first == *second);
+    mproc__store32_release(first, *first + 1);
+    for (uint32_t i = next_random() % 2000; i > 0; i--) {
+        MPROC__PAUSE(); // a good target
+    }
+    mproc__store32_release(second, *second + 1);
+}
+
+static void use_lock(void)
+{
+    int64_t begin = mplat_now();
+    int rc = mproc_lock_acquire(lock, LIMIT);
+    note_time(begin);
+    go_on_with(rc, &shm->a, &shm->b);
+    CHILD_CHECK(mproc_lock_release(lock) == 0);
+}
+
+static void use_rlock(void)
+{
+    int64_t begin = mplat_now();
+    int rc = mproc_rlock_acquire(rlock, LIMIT);
+    note_time(begin);
+    uint32_t depth = next_random() % 5;
+    for (uint32_t i = 0; i < depth; i++) {
+        CHILD_CHECK(mproc_rlock_acquire(rlock, MPROC_NOWAIT) == 0);
+    }
+    go_on_with(rc, &shm->c, &shm->d);
+    for (uint32_t i = 0; i <= depth; i++) {
+        CHILD_CHECK(mproc_rlock_release(rlock) == 0);
+    }
+    CHILD_CHECK(mproc_rlock_release(rlock) == MPROC_ESTATE);
+}
+
+static void use_permit(void)
+{
+    int64_t begin = mplat_now();
+    CHILD_CHECK(mproc_semaphore_acquire(permits, LIMIT) >= 0);
+    note_time(begin);
+    CHILD_CHECK(mproc_semaphore_get_value(permits) < N_PERMITS);
+    CHILD_CHECK(mproc_semaphore_release(permits) == 0);
+}
+
+static void use_event(void)
+{
+    if (next_random() % 2 == 0) {
+        CHILD_CHECK(mproc_event_set(event) == 0);
+    } else {
+        int rc = mproc_event_wait(event, 200000);
+        CHILD_CHECK(rc == 0 || rc == MPROC_ETIMEDOUT);
+        CHILD_CHECK(mproc_event_clear(event) == 0);
+    }
+}
+
+static int has_token(void *context)
+{
+    (void)context;
+    return shm->tokens > 0;
+}
+
+static void use_condition(void)
+{
+    int rc = mproc_condition_acquire(condition, LIMIT);
+    CHILD_CHECK(rc >= 0);
+    if (next_random() % 2 == 0) {
+        shm->tokens++;
+        rc = next_random() % 4 == 0 ? mproc_condition_notify_all(condition)
+                                    : mproc_condition_notify(condition, 1);
+        CHILD_CHECK(rc >= 0 && rc <= N_WORKERS);
+    } else {
+        rc = mproc_condition_wait_for(condition, has_token, NULL, 300000);
+        CHILD_CHECK(rc == 1 || rc == MPROC_ETIMEDOUT);
+        shm->tokens -= rc == 1 ? 1 : 0;
+    }
+    CHILD_CHECK(mproc_condition_release(condition) == 0);
+}
+
+static int work(const mproc_args *args)
+{
+    static void (*const uses[])(void) = {use_lock,   use_lock,  use_rlock,
+                                         use_permit, use_event, use_condition};
+    CHILD_CHECK(MPROC_UNPACK(args, &lock, &rlock, &permits, &event, &condition, &block, &seed) ==
+                0);
+    shm = mproc_block_data(block);
+    while (mproc__load32_acquire(&shm->stop) == 0) {
+        uses[next_random() % MPROC__COUNT(uses)]();
+        (void)mproc__add32(&shm->n_operations, 1);
+        mplat_wake(&shm->n_operations, INT32_MAX);
+    }
+    return 0;
+}
+
+/* ---- the test --------------------------------------------------------------------------------- */
+
+static mproc_process *start_worker(void)
+{
+    return start_with(
+        work, MPROC_ARGS(lock, rlock, permits, event, condition, block, testlib_random() | 1),
+        NULL);
+}
+
+static int do_nothing(const mproc_args *args)
+{
+    (void)args;
+    return 0;
+}
+
+/** What is there when everything has been used once. */
+static belongings warm_up(void)
+{
+    mproc_block_close(make_words(1));
+    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
+    return take_stock();
+}
+
+/** Kill a child, and wait for its end; it may not have come to its function yet. */
+static void kill_one(mproc_process *child)
+{
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    int rc = mproc_process_join(child, LIMIT);
+    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
+    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
+}
+
+/** Wait until so many more operations have been done: nobody hangs. */
+static void let_work(uint32_t count)
+{
+    int64_t limit = testlib_now() + LIMIT;
+    uint32_t first = mproc__load32_acquire(&shm->n_operations);
+    for (;;) {
+        uint32_t seen = mproc__load32_acquire(&shm->n_operations);
+        if (seen - first >= count) {
+            return;
+        }
+        CU_ASSERT_FATAL(testlib_now() < limit);
+        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + mproc_milliseconds(50), NULL,
+                         NULL);
+    }
+}
+
+static void make_all(void)
+{
+    const mproc_semaphore_options robust = {.is_robust = true};
+    CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_rlock_create(&rlock, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_semaphore_create(&permits, N_PERMITS, &robust), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
+    shm = mproc_block_data(block);
+}
+
+static void close_all(void)
+{
+    mproc_lock_close(lock);
+    mproc_rlock_close(rlock);
+    mproc_semaphore_close(permits);
+    mproc_event_close(event);
+    mproc_condition_close(condition);
+    mproc_block_close(block);
+}
+
+/** All is as new for who comes now. */
+static void check_all(uint32_t n_kills)
+{
+    go_on_with(mproc_lock_acquire(lock, LIMIT), &shm->a, &shm->b);
+    go_on_with(mproc_rlock_acquire(rlock, LIMIT), &shm->c, &shm->d);
+    CU_ASSERT_EQUAL(mproc_lock_release(lock), 0);
+    CU_ASSERT_EQUAL(mproc_rlock_release(rlock), 0);
+    CU_ASSERT(shm->n_owner_died <= n_kills);
+    CU_ASSERT_EQUAL(mproc_semaphore_get_value(permits), N_PERMITS);
+    CU_ASSERT(mproc_condition_acquire(condition, LIMIT) >= 0);
+    CU_ASSERT_EQUAL(mproc_condition_notify_all(condition), 0);
+    CU_ASSERT_EQUAL(mproc_condition_release(condition), 0);
+}
+
+static void test_sync_storm__random_kills(void)
+{
+    mproc_process *workers[N_WORKERS];
+    const belongings before = warm_up();
+    long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS);
+    make_all();
+    for (size_t i = 0; i < N_WORKERS; i++) {
+        workers[i] = start_worker();
+    }
+    for (long i = 0; i < n_kills; i++) {
+        uint32_t which = testlib_random() % N_WORKERS;
+        let_work(testlib_random() % 40);
+        pass_time(50000);
+        kill_one(workers[which]);
+        workers[which] = start_worker();
+    }
+    mproc__store32_release(&shm->stop, 1);
+    for (size_t i = 0; i < N_WORKERS; i++) {
+        CU_ASSERT_EQUAL(end_of(workers[i]), 0);
+    }
+    check_all((uint32_t)n_kills);
+    printf("%ld kills, %u operations, %u locks of the dead, the longest call %.1f ms ... ", n_kills,
+           shm->n_operations, shm->n_owner_died, (double)shm->longest_ns / 1e6);
+    close_all();
+    const belongings after = take_stock();
+    check_belongings(&before, &after);
+}
+
+/* ---- a barrier --------------------------------------------------------------------------------- */
+
+/** Pass the barrier again and again; who finds it broken repairs it. */
+static int meet(const mproc_args *args)
+{
+    mproc_barrier *barrier;
+    CHILD_CHECK(MPROC_UNPACK(args, &barrier, &block) == 0);
+    shm = mproc_block_data(block);
+    while (mproc__load32_acquire(&shm->stop) == 0) {
+        int rc = mproc_barrier_wait(barrier, LIMIT);
+        CHILD_CHECK(rc == MPROC_EBROKEN || (rc >= 0 && rc < N_PARTIES));
+        if (rc == 0) {
+            (void)mproc__add32(&shm->n_rounds, 1);
+        }
+        if (rc == MPROC_EBROKEN && mproc_barrier_is_broken(barrier)) {
+            CHILD_CHECK(mproc_barrier_reset(barrier) == 0);
+        }
+        (void)mproc__add32(&shm->n_operations, 1);
+        mplat_wake(&shm->n_operations, INT32_MAX);
+    }
+    CHILD_CHECK(mproc_barrier_abort(barrier) == 0);
+    return 0;
+}
+
+static void test_sync_storm__parties_are_killed(void)
+{
+    mproc_process *parties[N_PARTIES];
+    mproc_barrier *barrier;
+    const belongings before = warm_up();
+    long n_kills = testlib_count(EVERYDAY_KILLS / 3, WHOLE_KILLS / 5);
+    CU_ASSERT_EQUAL_FATAL(mproc_barrier_create(&barrier, N_PARTIES, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
+    shm = mproc_block_data(block);
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        parties[i] = start(meet, MPROC_ARGS(barrier, block));
+    }
+    for (long i = 0; i < n_kills; i++) {
+        uint32_t which = testlib_random() % N_PARTIES;
+        let_work(testlib_random() % 40);
+        pass_time(50000);
+        kill_one(parties[which]);
+        parties[which] = start(meet, MPROC_ARGS(barrier, block));
+    }
+    let_work(30);
+    mproc__store32_release(&shm->stop, 1);
+    CU_ASSERT_EQUAL(mproc_barrier_abort(barrier), 0);
+    for (size_t i = 0; i < N_PARTIES; i++) {
+        CU_ASSERT_EQUAL(end_of(parties[i]), 0);
+    }
+    CU_ASSERT(shm->n_rounds > 0);
+    printf("%ld kills, %u rounds ... ", n_kills, shm->n_rounds);
+    mproc_barrier_close(barrier);
+    mproc_block_close(block);
+    const belongings after = take_stock();
+    check_belongings(&before, &after);
+}
+
+static const testlib_case cases[] = {
+    {"random_kills", test_sync_storm__random_kills},
+    {"parties_are_killed", test_sync_storm__parties_are_killed},
+};
+
+PROCESS_TEST_MAIN("stress.sync_storm", cases)
