@@ -65,8 +65,15 @@ def await_start(control, guard):
         time.sleep(0.0001)
 
 
+def choose_processor(index):
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, [processors[index % len(processors)]])
+
+
 def contender(control, guard, lock, words, results, index):
     count = longest = 0
+    if len(results) == 4 and hasattr(os, "sched_setaffinity"):
+        choose_processor(index)
     await_start(control, guard)
     while control[STOP] == 0:
         lock.acquire()
@@ -195,8 +202,7 @@ class Player:
 
 
 def player(control, guard, pair, setting, results, index):
-    processors = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, [processors[0 if setting == ONE_PROCESSOR else index]])
+    choose_processor(0 if setting == ONE_PROCESSOR else index)
     if setting == ONE_PROCESSOR:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     await_start(control, guard)
