@@ -296,9 +296,11 @@ static int add_atomically(const mproc_args *args)
 {
     mproc_array *small;
     mproc_array *large;
+    mproc_block *block;
     int count;
     int64_t old = 0;
-    CHILD_CHECK(MPROC_UNPACK(args, &small, &large, &count) == 0);
+    CHILD_CHECK(MPROC_UNPACK(args, &small, &large, &block, &count) == 0);
+    meet(block, 4);
     for (int i = 0; i < count; i++) {
         CHILD_CHECK(mproc_array_atomic_add(small, 1, 1, NULL) == 0);
         CHILD_CHECK(mproc_array_atomic_add(large, 1, 3, &old) == 0 && old % 3 == 0);
@@ -316,9 +318,10 @@ static void test_array__atomics_of_four_end_exact(void)
     mproc_process *children[4];
     mproc_array *small = make_array('I', 3, NULL, NULL);
     mproc_array *large = make_array('q', 4, NULL, NULL);
+    mproc_block *block = make_words(1);
     int count = (int)testlib_count(20000, 2000000);
     for (size_t i = 0; i < 4; i++) {
-        children[i] = start(add_atomically, MPROC_ARGS(small, large, count));
+        children[i] = start(add_atomically, MPROC_ARGS(small, large, block, count));
     }
     for (size_t i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(end_of(children[i]), 0);
@@ -327,6 +330,7 @@ static void test_array__atomics_of_four_end_exact(void)
     const int64_t *b = mproc_array_data(large);
     CU_ASSERT(a[0] == 0 && a[1] == 4 * (uint32_t)count && a[2] == 0);
     CU_ASSERT(b[0] == 0 && b[1] == 12 * (int64_t)count && b[2] == 4 * (int64_t)count && b[3] == 0);
+    mproc_block_close(block);
     mproc_array_close(small);
     mproc_array_close(large);
 }
@@ -337,8 +341,10 @@ static void test_array__atomics_of_four_end_exact(void)
 static int add_under_lock(const mproc_args *args)
 {
     mproc_array *array;
+    mproc_block *block;
     int count;
-    CHILD_CHECK(MPROC_UNPACK(args, &array, &count) == 0);
+    CHILD_CHECK(MPROC_UNPACK(args, &array, &block, &count) == 0);
+    meet(block, 4);
     switch_slices_off();
     long *data = mproc_array_data(array);
     for (int i = 0; i < count; i++) {
@@ -358,9 +364,10 @@ static void check_sum(const mproc_array_options *options)
 {
     mproc_process *children[4];
     mproc_array *array = make_array('l', 2, NULL, options);
+    mproc_block *block = make_words(1);
     int count = (int)testlib_count(4000, 400000);
     for (size_t i = 0; i < 4; i++) {
-        children[i] = start(add_under_lock, MPROC_ARGS(array, count));
+        children[i] = start(add_under_lock, MPROC_ARGS(array, block, count));
     }
     for (size_t i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(end_of(children[i]), 0);
@@ -368,6 +375,7 @@ static void check_sum(const mproc_array_options *options)
     const long *data = mproc_array_data(array);
     CU_ASSERT_EQUAL(data[0], 4L * count);
     CU_ASSERT_EQUAL(data[1], 4L * count);
+    mproc_block_close(block);
     mproc_array_close(array);
 }
 

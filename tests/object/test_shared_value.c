@@ -252,8 +252,10 @@ static int add_one(const mproc_args *args)
 {
     mproc_shared_value *locked;
     mproc_shared_value *atomic;
+    mproc_block *block;
     int count;
-    CHILD_CHECK(MPROC_UNPACK(args, &locked, &atomic, &count) == 0);
+    CHILD_CHECK(MPROC_UNPACK(args, &locked, &atomic, &block, &count) == 0);
+    meet(block, 4);
     switch_slices_off();
     for (int i = 0; i < count; i++) {
         int64_t n = -1;
@@ -275,9 +277,10 @@ static void test_shared_value__counts_exactly(void)
     int64_t n = 0;
     mproc_shared_value *locked = make_value('i', NULL, NULL);
     mproc_shared_value *atomic = make_value('q', NULL, NULL);
+    mproc_block *block = make_words(1);
     int count = (int)testlib_count(4000, 400000);
     for (size_t i = 0; i < 4; i++) {
-        children[i] = start(add_one, MPROC_ARGS(locked, atomic, count));
+        children[i] = start(add_one, MPROC_ARGS(locked, atomic, block, count));
     }
     for (size_t i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(end_of(children[i]), 0);
@@ -286,6 +289,7 @@ static void test_shared_value__counts_exactly(void)
     CU_ASSERT_EQUAL(n, 4 * (int64_t)count);
     CU_ASSERT_EQUAL(mproc_shared_value_get_int(atomic, &n), MPROC_OK);
     CU_ASSERT_EQUAL(n, 4 * (int64_t)count);
+    mproc_block_close(block);
     mproc_shared_value_close(locked);
     mproc_shared_value_close(atomic);
 }
