@@ -19,15 +19,6 @@ static const char *name_of(const struct mproc_object *object)
 
 /* ---- creating -------------------------------------------------------------------------------- */
 
-int mproc__array_element_of_size(size_t size, struct mproc__element *ret_element)
-{
-    if (size == 0) {
-        return mproc__fail(MPROC_EINVAL, "create: an element has a size of at least one byte");
-    }
-    *ret_element = (struct mproc__element){.size = size};
-    return MPROC_OK;
-}
-
 static int check_options(const mproc_array_options *options)
 {
     int n = (options->lock != NULL) + (options->rlock != NULL) + options->is_raw;
@@ -223,7 +214,7 @@ static int no_place(const char *verb)
 static int create(mproc_array **ret_array, const struct mproc__element *element, size_t length,
                   const void *init, const mproc_array_options *options)
 {
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     int rc = mproc__array_create(MPROC__KIND_ARRAY, element, length, init, options, &object);
     if (rc >= 0) {
         *ret_array = MPROC__CONTAINER(object, mproc_array, object);
@@ -235,7 +226,10 @@ int mproc_array_create(mproc_array **ret_array, char typecode, size_t length, co
                        const mproc_array_options *options)
 {
     struct mproc__element element;
-    int rc = ret_array != NULL ? mproc__element_of(typecode, &element) : no_array("create");
+    if (ret_array == NULL) {
+        return no_array("create");
+    }
+    int rc = mproc__element_of(typecode, &element);
     return rc < 0 ? rc : create(ret_array, &element, length, init, options);
 }
 
@@ -243,8 +237,10 @@ int mproc_array_create_struct(mproc_array **ret_array, size_t element_size, size
                               const void *init, const mproc_array_options *options)
 {
     struct mproc__element element;
-    int rc = ret_array != NULL ? mproc__array_element_of_size(element_size, &element)
-                               : no_array("create");
+    if (ret_array == NULL) {
+        return no_array("create");
+    }
+    int rc = mproc__element_of_size(element_size, &element);
     return rc < 0 ? rc : create(ret_array, &element, length, init, options);
 }
 
@@ -343,7 +339,10 @@ static const struct mproc__element *element_of(const mproc_array *array)
 int mproc_array_atomic_load(const mproc_array *array, size_t index, int64_t *ret_number)
 {
     void *at;
-    int rc = ret_number != NULL ? find(array, index, "load", &at) : no_place("load");
+    if (ret_number == NULL) {
+        return no_place("load");
+    }
+    int rc = find(array, index, "load", &at);
     return rc < 0 ? rc : mproc__element_load(element_of(array), at, ret_number);
 }
 
@@ -365,7 +364,9 @@ int mproc_array_atomic_compare_exchange(mproc_array *array, size_t index, int64_
                                         int64_t desired)
 {
     void *at;
-    int rc = expected != NULL ? find(array, index, "compare_exchange", &at)
-                              : no_place("compare_exchange");
+    if (expected == NULL) {
+        return no_place("compare_exchange");
+    }
+    int rc = find(array, index, "compare_exchange", &at);
     return rc < 0 ? rc : mproc__element_compare_exchange(element_of(array), at, expected, desired);
 }

@@ -37,9 +37,6 @@ static inline void *mproc__array_data(const struct mproc_object *object)
     return (struct mproc__array_shm *)object->shm + 1;
 }
 
-/** What is in an array of structs of `size` bytes. 0 or MPROC_EINVAL. */
-int mproc__array_element_of_size(size_t size, struct mproc__element *ret_element);
-
 /** Create an array, or a shared value; see mproc_array_create. */
 int mproc__array_create(uint32_t kind, const struct mproc__element *element, size_t length,
                         const void *init, const mproc_array_options *options,

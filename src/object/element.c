@@ -54,6 +54,15 @@ int mproc__element_of(char typecode, struct mproc__element *ret_element)
                        text);
 }
 
+int mproc__element_of_size(size_t size, struct mproc__element *ret_element)
+{
+    if (size == 0) {
+        return mproc__fail(MPROC_EINVAL, "create: an element has a size of at least one byte");
+    }
+    *ret_element = (struct mproc__element){.size = size};
+    return MPROC_OK;
+}
+
 static int lacks(const struct mproc__element *element, const char *what)
 {
     return element->typecode == '\0'

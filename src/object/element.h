@@ -5,6 +5,7 @@
 #ifndef MPROC_OBJECT_ELEMENT_H
 #define MPROC_OBJECT_ELEMENT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* mproc__element.traits */
@@ -23,6 +24,9 @@ struct mproc__element {
 
 /** The type of a typecode. 0 or MPROC_EINVAL. */
 int mproc__element_of(char typecode, struct mproc__element *ret_element);
+
+/** The type of structs of `size` bytes. 0 or MPROC_EINVAL. */
+int mproc__element_of_size(size_t size, struct mproc__element *ret_element);
 
 /** Read and write one number. 0, MPROC_ERANGE or MPROC_ETYPE; see mproc_shared_value_get_int. */
 int mproc__element_get_int(const struct mproc__element *element, const void *at,

@@ -38,7 +38,10 @@ int mproc_shared_value_create(mproc_shared_value **ret_value, char typecode, con
                               const mproc_shared_value_options *options)
 {
     struct mproc__element element;
-    int rc = ret_value != NULL ? mproc__element_of(typecode, &element) : no_value("create");
+    if (ret_value == NULL) {
+        return no_value("create");
+    }
+    int rc = mproc__element_of(typecode, &element);
     return rc < 0 ? rc : create(ret_value, &element, init, options);
 }
 
@@ -46,7 +49,10 @@ int mproc_shared_value_create_struct(mproc_shared_value **ret_value, size_t size
                                      const mproc_shared_value_options *options)
 {
     struct mproc__element element;
-    int rc = ret_value != NULL ? mproc__array_element_of_size(size, &element) : no_value("create");
+    if (ret_value == NULL) {
+        return no_value("create");
+    }
+    int rc = mproc__element_of_size(size, &element);
     return rc < 0 ? rc : create(ret_value, &element, init, options);
 }
 
@@ -122,20 +128,20 @@ int mproc_shared_value_get_int(const mproc_shared_value *value, int64_t *ret_num
     if (value == NULL || ret_number == NULL) {
         return value == NULL ? no_value("get_int") : no_place("get_int");
     }
+    const void *data = mproc__array_data(&value->object);
     int rc = mproc__array_enter(&value->object);
     return rc < 0 ? rc
-                  : leave(value, rc,
-                          mproc__element_get_int(element_of(value), mproc_shared_value_data(value),
-                                                 ret_number));
+                  : leave(value, rc, mproc__element_get_int(element_of(value), data, ret_number));
 }
 
 int mproc_shared_value_set_int(mproc_shared_value *value, int64_t number)
 {
-    int rc = value != NULL ? mproc__array_enter(&value->object) : no_value("set_int");
-    return rc < 0 ? rc
-                  : leave(value, rc,
-                          mproc__element_set_int(element_of(value), mproc_shared_value_data(value),
-                                                 number));
+    if (value == NULL) {
+        return no_value("set_int");
+    }
+    void *data = mproc__array_data(&value->object);
+    int rc = mproc__array_enter(&value->object);
+    return rc < 0 ? rc : leave(value, rc, mproc__element_set_int(element_of(value), data, number));
 }
 
 int mproc_shared_value_get_double(const mproc_shared_value *value, double *ret_number)
@@ -143,20 +149,22 @@ int mproc_shared_value_get_double(const mproc_shared_value *value, double *ret_n
     if (value == NULL || ret_number == NULL) {
         return value == NULL ? no_value("get_double") : no_place("get_double");
     }
+    const void *data = mproc__array_data(&value->object);
     int rc = mproc__array_enter(&value->object);
-    return rc < 0 ? rc
-                  : leave(value, rc,
-                          mproc__element_get_double(element_of(value),
-                                                    mproc_shared_value_data(value), ret_number));
+    return rc < 0
+               ? rc
+               : leave(value, rc, mproc__element_get_double(element_of(value), data, ret_number));
 }
 
 int mproc_shared_value_set_double(mproc_shared_value *value, double number)
 {
-    int rc = value != NULL ? mproc__array_enter(&value->object) : no_value("set_double");
+    if (value == NULL) {
+        return no_value("set_double");
+    }
+    void *data = mproc__array_data(&value->object);
+    int rc = mproc__array_enter(&value->object);
     return rc < 0 ? rc
-                  : leave(value, rc,
-                          mproc__element_set_double(element_of(value),
-                                                    mproc_shared_value_data(value), number));
+                  : leave(value, rc, mproc__element_set_double(element_of(value), data, number));
 }
 
 /* ---- atomic ---------------------------------------------------------------------------------- */
@@ -166,19 +174,19 @@ int mproc_shared_value_atomic_load(const mproc_shared_value *value, int64_t *ret
     if (value == NULL || ret_number == NULL) {
         return value == NULL ? no_value("load") : no_place("load");
     }
-    return mproc__element_load(element_of(value), mproc_shared_value_data(value), ret_number);
+    return mproc__element_load(element_of(value), mproc__array_data(&value->object), ret_number);
 }
 
 int mproc_shared_value_atomic_store(mproc_shared_value *value, int64_t number)
 {
     return value != NULL
-               ? mproc__element_store(element_of(value), mproc_shared_value_data(value), number)
+               ? mproc__element_store(element_of(value), mproc__array_data(&value->object), number)
                : no_value("store");
 }
 
 int mproc_shared_value_atomic_add(mproc_shared_value *value, int64_t delta, int64_t *ret_old)
 {
-    return value != NULL ? mproc__element_add(element_of(value), mproc_shared_value_data(value),
+    return value != NULL ? mproc__element_add(element_of(value), mproc__array_data(&value->object),
                                               delta, ret_old)
                          : no_value("add");
 }
@@ -189,6 +197,6 @@ int mproc_shared_value_atomic_compare_exchange(mproc_shared_value *value, int64_
     if (value == NULL || expected == NULL) {
         return value == NULL ? no_value("compare_exchange") : no_place("compare_exchange");
     }
-    return mproc__element_compare_exchange(element_of(value), mproc_shared_value_data(value),
+    return mproc__element_compare_exchange(element_of(value), mproc__array_data(&value->object),
                                            expected, desired);
 }
