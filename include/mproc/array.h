@@ -147,7 +147,8 @@ MPROC_API mproc_lock *mproc_array_get_lock(mproc_array *array);
  * @param index  from 0 to length - 1; none counts from the end
  * @return 0; MPROC_OWNER_DIED (done, but the last holder of the lock died with it: look at the array);
  *         MPROC_ERANGE (no such element, Python: IndexError); MPROC_EPOISONED and MPROC_ENOSPC as
- *         mproc_lock_acquire; MPROC_EINVAL for NULL
+ *         mproc_lock_acquire; MPROC_EINVAL for NULL. After MPROC_OWNER_DIED a strict lock is poisoned,
+ *         until mproc_lock_consistent
  * @blocking  while others hold the lock
  * @safety any thread of any member process
  * @death  killed in the middle, an element may be half written: then the next to take the lock gets
@@ -178,7 +179,7 @@ MPROC_API MPROC_NODISCARD int mproc_array_set_slice(mproc_array *array, size_t f
  * @return 0; MPROC_ERANGE (no such element, or a number that does not fit it); MPROC_ETYPE (other
  *         elements); MPROC_EINVAL for NULL
  * @blocking  never
- * @safety any thread of any member process; safe in signal handlers
+ * @safety any thread of any member process; safe in signal handlers, unless it fails
  * @death  killed in it, it is done or not
  */
 MPROC_API MPROC_NODISCARD int mproc_array_atomic_load(const mproc_array *array, size_t index,
