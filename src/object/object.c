@@ -10,11 +10,13 @@
 #include "family/block.h"
 #include "family/family.h"
 #include "mproc/arena.h"
+#include "mproc/array.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
 #include "mproc/event.h"
 #include "mproc/lock.h"
 #include "mproc/semaphore.h"
+#include "mproc/shared_value.h"
 
 #include <stddef.h>
 
