@@ -42,9 +42,10 @@ enum mproc_status {
         -21, /**< Shared memory holds what it cannot hold; somebody wrote where he must not. */
     MPROC_EUNKNOWN =
         -22, /**< The answer is lost, e.g. the exit status that somebody else collected. */
-    MPROC_ENOSPC = -23,   /**< No space left: disk, arena, member table. */
-    MPROC_ESYSTEM = -24,  /**< Any other failure of a system call; mproc_last_error() names it. */
-    MPROC_EPOISONED = -25 /**< What a strict lock guards was left broken by one who died. */
+    MPROC_ENOSPC = -23,    /**< No space left: disk, arena, member table. */
+    MPROC_ESYSTEM = -24,   /**< Any other failure of a system call; mproc_last_error() names it. */
+    MPROC_EPOISONED = -25, /**< What a strict lock guards was left broken by one who died. */
+    MPROC_EEXIST = -26     /**< There is one of that name already. */
 };
 
 /**

@@ -13,6 +13,8 @@
 #include "mproc/main.h"
 #include "mproc/process.h"
 #include "mproc/semaphore.h"
+#include "mproc/shareable_list.h"
+#include "mproc/shared_memory.h"
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"

@@ -22,12 +22,14 @@
  * sentences name it. One line here makes an object a value and an argument; its own source file
  * then defines mproc_value_<name>.
  */
-#define MPROC__OBJECTS(X)                      \
-    X(block, BLOCK, 16, "a block")             \
-    X(lock, LOCK, 17, "a lock")                \
-    X(rlock, RLOCK, 18, "an rlock")            \
-    X(semaphore, SEMAPHORE, 19, "a semaphore") \
-    X(event, EVENT, 20, "an event")
+#define MPROC__OBJECTS(X)                                  \
+    X(block, BLOCK, 16, "a block")                         \
+    X(lock, LOCK, 17, "a lock")                            \
+    X(rlock, RLOCK, 18, "an rlock")                        \
+    X(semaphore, SEMAPHORE, 19, "a semaphore")             \
+    X(event, EVENT, 20, "an event")                        \
+    X(shared_memory, SHARED_MEMORY, 25, "a shared memory") \
+    X(shareable_list, SHAREABLE_LIST, 26, "a shareable list")
 
 MPROC_BEGIN_DECLS
 

@@ -41,6 +41,7 @@ const char *mproc_strerror(int status)
         "no space left",
         "system error",
         "poisoned lock",
+        "exists already",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";
