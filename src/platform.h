@@ -164,10 +164,10 @@ int mplat_segment_create(const char *name, uint64_t size, uint32_t flags, uint32
  */
 int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segment *ret_segment);
 
-/** Stop being a user; what is mapped stays so until mplat_segment_close. None is fine. */
+/** Unmap, and stop being a user; the memory itself may live on until mplat_segment_close. */
 void mplat_segment_leave(mplat_segment *segment);
 
-/** Leave, and unmap. None is fine. */
+/** Leave, and let go of all else. None is fine, and one that was left. */
 void mplat_segment_close(mplat_segment *segment);
 
 /** Take the name away from segment `id`. 0, MPROC_ENOENT or MPROC_EACCES; 0 where names go alone. */

@@ -361,17 +361,25 @@ int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segm
 
 void mplat_segment_leave(mplat_segment *segment)
 {
+    if (segment->user.os >= 0) {
+        // What holds on to the memory without being a user: to free it takes long if it is large.
+        char self[32];
+        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", (int)segment->user.os);
+        segment->more.os = open(self, O_PATH | O_CLOEXEC);
+    }
+    if (segment->base != NULL) {
+        (void)munmap(segment->base, (size_t)segment->size); // it, too, keeps the lock
+    }
     mproc__posix_close((int)segment->user.os);
+    segment->base = NULL;
     segment->user = MPLAT_NO_HANDLE;
 }
 
 void mplat_segment_close(mplat_segment *segment)
 {
     mplat_segment_leave(segment);
-    if (segment->base != NULL) {
-        (void)munmap(segment->base, (size_t)segment->size);
-    }
-    segment->base = NULL;
+    mplat_handle_close(segment->more);
+    segment->more = MPLAT_NO_HANDLE;
 }
 
 int mplat_segment_unlink(const char *name, uint64_t id)

@@ -205,19 +205,19 @@ int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segm
 
 void mplat_segment_leave(mplat_segment *segment)
 {
+    if (segment->base != NULL) {
+        (void)UnmapViewOfFile(segment->base);
+    }
     // First the companion, which who creates the next one of this name creates first.
     mplat_handle_close(segment->more);
     mplat_handle_close(segment->user);
+    segment->base = NULL;
     segment->more = MPLAT_NO_HANDLE;
     segment->user = MPLAT_NO_HANDLE;
 }
 
 void mplat_segment_close(mplat_segment *segment)
 {
-    if (segment->base != NULL) {
-        (void)UnmapViewOfFile(segment->base);
-    }
-    segment->base = NULL;
     mplat_segment_leave(segment);
 }
 
