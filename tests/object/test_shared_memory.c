@@ -345,8 +345,8 @@ static int make_and_stay(const mproc_args *args)
     bool is_automatic;
     mproc_shared_memory *memory;
     CHILD_CHECK(MPROC_UNPACK(args, &block, &name, &is_automatic) == 0);
-    CHILD_CHECK(mproc_shared_memory_create(&memory, name, SIZE,
-                                           is_automatic ? &automatic : NULL) == 0);
+    CHILD_CHECK(mproc_shared_memory_create(&memory, name, SIZE, is_automatic ? &automatic : NULL) ==
+                0);
     add_word(&words_of(block)[ARRIVED]);
     return stay();
 }
@@ -473,16 +473,16 @@ static void test_shared_memory__whose_name_is_gone_cannot_be_unpacked(void)
 
 #ifndef _WIN32
 /* Before 3.13 an opener's tracker removes what it has not made. */
-#define PYTHON_OPEN                                                       \
-    "import sys\n"                                                        \
-    "from multiprocessing import shared_memory, resource_tracker\n"       \
-    "def attach(name):\n"                                                 \
-    "    if sys.version_info >= (3, 13):\n"                               \
-    "        return shared_memory.SharedMemory(name, track=False)\n"      \
-    "    memory = shared_memory.SharedMemory(name)\n"                     \
-    "    resource_tracker.unregister(memory._name, 'shared_memory')\n"    \
-    "    return memory\n"                                                 \
-    "def forget(memory):\n"                                               \
+#define PYTHON_OPEN                                                    \
+    "import sys\n"                                                     \
+    "from multiprocessing import shared_memory, resource_tracker\n"    \
+    "def attach(name):\n"                                              \
+    "    if sys.version_info >= (3, 13):\n"                            \
+    "        return shared_memory.SharedMemory(name, track=False)\n"   \
+    "    memory = shared_memory.SharedMemory(name)\n"                  \
+    "    resource_tracker.unregister(memory._name, 'shared_memory')\n" \
+    "    return memory\n"                                              \
+    "def forget(memory):\n"                                            \
     "    resource_tracker.unregister(memory._name, 'shared_memory')\n"
 
 static int python(const char *code, const char *name)
