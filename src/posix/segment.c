@@ -9,7 +9,8 @@
  *           user. Each user has a shared lock of its own open file on one byte; the kernel takes it back
  *           however the user ends. Who gets that byte exclusively knows that there is no user, and
  *           removes the name; nobody takes it so for anything else. Strangers hold no lock, and do not
- *           count.
+ *           count. A copy made by fork() shares the open file, and so does a mapping: the lock stays
+ *           until all of them are gone.
  * Races     A name may lead to another file by the time a lock is had. So who has a lock looks again,
  *           and starts over if it does.
  * Death     killed with the exclusive lock, the file is as it was: without users, for the next to find
@@ -143,7 +144,7 @@ static int take_memory(int fd, const char *name, uint64_t size)
                       size > limit.rlim_cur;
     // Asked first, for memory that is taken bit by bit until there is none is missed by others.
     bool is_full = fstatvfs(fd, &room) == 0 && room.f_blocks > 0 &&
-                   size / room.f_frsize >= (uint64_t)room.f_bavail + (size % room.f_frsize == 0);
+                   (size - 1) / room.f_frsize + 1 > room.f_bavail;
     if (size > INT64_MAX || is_limited || is_full) {
         return no_room(name, size);
     }

@@ -469,6 +469,58 @@ static void test_shared_memory__whose_name_is_gone_cannot_be_unpacked(void)
     mproc_shared_memory_close(memory);
 }
 
+/** Open it or make it, see that its name leads to it for as long as it is open, and close it. */
+static int come_and_go(const mproc_args *args)
+{
+    mproc_block *block;
+    const char *name;
+    uint32_t rounds;
+    CHILD_CHECK(MPROC_UNPACK(args, &block, &name, &rounds) == 0);
+    for (uint32_t i = 0; i < rounds; i++) {
+        mproc_shared_memory *memory = NULL;
+        mproc_shared_memory *again = NULL;
+        int rc;
+        do {
+            rc = mproc_shared_memory_open(&memory, name, NULL);
+            CHILD_CHECK(rc == MPROC_OK || rc == MPROC_ENOENT);
+            if (rc == MPROC_ENOENT) {
+                rc = mproc_shared_memory_create(&memory, name, SIZE, &automatic);
+                CHILD_CHECK(rc == MPROC_OK || rc == MPROC_EEXIST);
+            }
+        } while (rc < 0);
+        CHILD_CHECK(mproc_shared_memory_size(memory) == SIZE);
+        CHILD_CHECK(mproc_shared_memory_open(&again, name, &read_only) == 0);
+        uint32_t *count = mproc_shared_memory_data(memory);
+        const uint32_t *seen = mproc_shared_memory_data(again);
+        uint32_t before = mproc__add32(count, 1);
+        CHILD_CHECK(mproc__load32_acquire(seen) > before);
+        mproc_shared_memory_close(memory);
+        CHILD_CHECK(mproc__load32_acquire(seen) > before);
+        mproc_shared_memory_close(again);
+        add_word(&words_of(block)[ARRIVED]);
+    }
+    return 0;
+}
+
+static void test_shared_memory__many_come_and_go(void)
+{
+    const char *name = own_name("storm");
+    mproc_block *block = make_words(2);
+    mproc_process *children[4];
+    uint32_t rounds = (uint32_t)testlib_count(300, 20000);
+    for (int i = 0; i < 4; i++) {
+        children[i] = start(come_and_go, MPROC_ARGS(block, name, i == 0 ? UINT32_MAX : rounds));
+    }
+    CU_ASSERT(await_word(&words_of(block)[ARRIVED], rounds));
+    CU_ASSERT_EQUAL(mproc_process_kill(children[0]), MPROC_OK);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(end_of(children[i]), i == 0 ? CODE_KILLED : 0);
+    }
+    (void)settled_stats();
+    CU_ASSERT_FALSE(is_there(name));
+    mproc_block_close(block);
+}
+
 /* ---- Python ---------------------------------------------------------------------------------- */
 
 #ifndef _WIN32
@@ -552,6 +604,7 @@ static const testlib_case cases[] = {
     {"of_a_stranger_that_was_killed", test_shared_memory__of_a_stranger_that_was_killed},
     {"a_killed_user_takes_nothing_along", test_shared_memory__a_killed_user_takes_nothing_along},
     {"keeps_its_name_on_the_way", test_shared_memory__keeps_its_name_on_the_way},
+    {"many_come_and_go", test_shared_memory__many_come_and_go},
     {"whose_name_is_gone", test_shared_memory__whose_name_is_gone_cannot_be_unpacked},
     {"is_pythons", test_shared_memory__is_pythons},
 };
