@@ -18,6 +18,7 @@
 #include "platform.h"
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "base/status.h"
 #include "posix/posix.h"
 
@@ -96,6 +97,7 @@ static bool reap(const char *path)
     if (fd < 0) {
         return errno == ENOENT;
     }
+    MPROC__KILLPOINT("segment.reaping");
     bool is_free = fstat(fd, &file) == 0 && is_automatic(&file) && lock_users(fd, F_WRLCK);
     if (is_free && leads_to(path, &file)) {
         is_free = unlink(path) == 0 || errno == ENOENT;
@@ -299,6 +301,7 @@ static int join_users(int fd, const char *path, const char *name, bool is_known)
 {
     struct stat file;
     short users = is_known ? F_RDLCK : users_of(fd);
+    MPROC__KILLPOINT("segment.joining");
     bool is_user = users == F_RDLCK && lock_users(fd, F_RDLCK);
     if (fstat(fd, &file) == 0 && leads_to(path, &file)) {
         if (is_user) {
@@ -345,6 +348,7 @@ int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segm
             return errno == ENOENT ? not_there(name)
                                    : mproc__fail_os(errno, "cannot open shared memory %s", name);
         }
+        MPROC__KILLPOINT("segment.opened");
         int rc = mproc__posix_raise_fd(&fd);
         rc = rc < 0 ? rc : open_once(fd, path, name, flags, id, ret_segment);
         if (rc == 1) {

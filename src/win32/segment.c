@@ -121,6 +121,9 @@ static int fail(DWORD error, const char *verb, const char *name)
 
 static DWORD create(const struct names *names, uint64_t size, mplat_segment *segment)
 {
+    if (size > INT64_MAX) {
+        return ERROR_NOT_ENOUGH_MEMORY; // in place of its complaint about the argument
+    }
     DWORD error = create_companion(names->companion, size, segment);
     if (error != ERROR_SUCCESS) {
         return error;

@@ -2,6 +2,7 @@
 /*
  * test_segment.c: memory by name: whole or not there, with users or without.
  */
+#include "base/check.h"
 #include "platform/child.h"
 
 #include <stdio.h>
@@ -189,6 +190,90 @@ static void test_segment__of_a_stranger_without_size(void)
 #endif
 }
 
+/* ---- what others do in between --------------------------------------------------------------- */
+
+#if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
+static const char *moment; /* when they do it; once */
+static bool others_make_one;
+static mplat_segment of_others;
+
+/** The last user goes, and another segment gets the name, or none does. */
+static void meddle(const char *point)
+{
+    if (moment != NULL && strcmp(point, moment) == 0) {
+        moment = NULL;
+        mplat_segment_leave(&of_others);
+        mplat_segment_reap(own_name());
+        mplat_segment_close(&of_others);
+        CU_ASSERT_FALSE(is_there(own_name()));
+        if (others_make_one) {
+            CU_ASSERT_EQUAL(
+                mplat_segment_create(own_name(), 2 * SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others),
+                0);
+        }
+    }
+}
+
+static void expect_meddling(const char *point, bool make_one)
+{
+    of_others = none;
+    CU_ASSERT_EQUAL_FATAL(
+        mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
+    moment = point;
+    others_make_one = make_one;
+}
+
+/** The name is still theirs, or nobody's. */
+static void end_meddling(bool is_theirs)
+{
+    CU_ASSERT_PTR_NULL(moment); // it has happened
+    CU_ASSERT_EQUAL(is_there(own_name()), is_theirs);
+    mplat_segment_leave(&of_others);
+    mplat_segment_reap(own_name());
+    mplat_segment_close(&of_others);
+    CU_ASSERT_FALSE(is_there(own_name()));
+}
+
+static void test_segment__is_opened_as_it_is_in_the_end(void)
+{
+    static const char *const points[] = {"segment.opened", "segment.joining"};
+    mproc__killpoint_fn = meddle;
+    for (size_t i = 0; i < MPROC__COUNT(points); i++) {
+        mplat_segment segment = none;
+        expect_meddling(points[i], false);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), MPROC_ENOENT);
+        end_meddling(false);
+        expect_meddling(points[i], true);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), 0);
+        CU_ASSERT(segment.size == 2 * SIZE && segment.id == of_others.id);
+        mplat_segment_close(&segment);
+        end_meddling(true);
+    }
+    mproc__killpoint_fn = NULL;
+}
+
+static void test_segment__of_others_is_not_reaped(void)
+{
+    mplat_segment segment = none;
+    mproc__killpoint_fn = meddle;
+    expect_meddling("segment.reaping", true);
+    mplat_segment_leave(&of_others);
+    mplat_segment_reap(own_name());
+    end_meddling(true);
+    expect_meddling("segment.reaping", true);
+    mplat_segment_leave(&of_others);
+    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, 0, 0600, &segment), MPROC_EEXIST);
+    end_meddling(true);
+    expect_meddling("segment.reaping", false);
+    mplat_segment_leave(&of_others);
+    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
+    CU_ASSERT(is_there(own_name()));
+    mplat_segment_close(&segment);
+    end_meddling(true);
+    mproc__killpoint_fn = NULL;
+}
+#endif
+
 static void test_segment__made_up_names_of_the_killed_go(void)
 {
     mplat_child children[2];
@@ -220,6 +305,10 @@ static const testlib_case cases[] = {
     {"has_a_mode", test_segment__has_a_mode},
     {"beyond_a_limit_is_an_error", test_segment__beyond_a_limit_is_an_error},
     {"of_a_stranger_without_size", test_segment__of_a_stranger_without_size},
+#if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
+    {"is_opened_as_it_is_in_the_end", test_segment__is_opened_as_it_is_in_the_end},
+    {"of_others_is_not_reaped", test_segment__of_others_is_not_reaped},
+#endif
     {"made_up_names_of_the_killed_go", test_segment__made_up_names_of_the_killed_go},
 };
 
