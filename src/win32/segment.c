@@ -4,7 +4,8 @@
  *
  * Why       The system knows a section's size in whole pages only. So each has a companion, a section
  *           of one struct, by which users of mproc find its exact size, and tell it from others that
- *           have had its name. The companion is made first: where there is none, a stranger made it.
+ *           have had its name. The companion is made and opened first, and closed last: a section that
+ *           has none was made by a stranger.
  * Death     both go with their last handles, which the system closes
  */
 #include "platform.h"
@@ -21,6 +22,10 @@
 #include <string.h>
 
 #define COMPANION ".mproc"
+
+/* How often to look for what others have for moments only; one of them may be stopped just then. */
+#define TRIES 1000
+#define LOOKS 8
 
 struct companion {
     uint64_t size;
@@ -85,26 +90,25 @@ static DWORD create_companion(const wchar_t *name, uint64_t size, mplat_segment 
     return ERROR_SUCCESS;
 }
 
-/** What the companion says, if there is one and it fits a section of `pages` bytes. */
-static void ask_companion(const wchar_t *name, uint64_t pages, mplat_segment *segment)
+/** Whether the companion that is held has something to say, of a section of `pages` bytes. */
+static bool ask_companion(uint64_t pages, mplat_segment *segment)
 {
-    HANDLE section = OpenFileMappingW(FILE_MAP_READ, FALSE, name);
-    const struct companion *companion =
-        section != NULL ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0) : NULL;
-    if (companion != NULL) {
-        uint64_t id = mproc__load64_acquire(&companion->id);
-        uint64_t page = mplat_get_facts()->page_bytes;
-        if (id != 0 && companion->size <= pages && pages - companion->size < page) {
-            segment->size = companion->size;
-            segment->id = id;
-            segment->more = mproc__win_handle(section);
-            section = NULL;
-        }
-        (void)UnmapViewOfFile(companion);
+    HANDLE section = mproc__win_object(segment->more);
+    const struct companion *companion = segment->more.os != MPLAT_NO_HANDLE.os
+                                            ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0)
+                                            : NULL;
+    if (companion == NULL) {
+        return false;
     }
-    if (section != NULL) {
-        (void)CloseHandle(section);
+    uint64_t id = mproc__load64_acquire(&companion->id);
+    uint64_t size = companion->size;
+    (void)UnmapViewOfFile(companion);
+    bool fits = id != 0 && size <= pages && pages - size < mplat_get_facts()->page_bytes;
+    if (fits) {
+        segment->size = size;
+        segment->id = id;
     }
+    return fits;
 }
 
 static int fail(DWORD error, const char *verb, const char *name)
@@ -119,12 +123,26 @@ static int fail(DWORD error, const char *verb, const char *name)
     }
 }
 
+static bool is_there(const wchar_t *name)
+{
+    HANDLE section = OpenFileMappingW(FILE_MAP_READ, FALSE, name);
+    if (section != NULL) {
+        (void)CloseHandle(section);
+    }
+    return section != NULL;
+}
+
 static DWORD create(const struct names *names, uint64_t size, mplat_segment *segment)
 {
-    if (size > INT64_MAX) {
+    if (size > INT64_MAX / 2) {
         return ERROR_NOT_ENOUGH_MEMORY; // in place of its complaint about the argument
     }
     DWORD error = create_companion(names->companion, size, segment);
+    for (int i = 0; i < TRIES && error == ERROR_ALREADY_EXISTS && !is_there(names->section); i++) {
+        // Who opens or closes has the companion a moment longer.
+        (void)SwitchToThread();
+        error = create_companion(names->companion, size, segment);
+    }
     if (error != ERROR_SUCCESS) {
         return error;
     }
@@ -163,10 +181,13 @@ int mplat_segment_create(const char *name, uint64_t size, uint32_t flags, uint32
     return rc;
 }
 
-static DWORD open_section(const struct names *names, uint32_t flags, mplat_segment *segment)
+/** Open a section and its companion, if there is one. */
+static DWORD open_once(const struct names *names, uint32_t flags, mplat_segment *segment,
+                       bool *ret_has_companion)
 {
     DWORD access =
         (flags & MPLAT_SEGMENT_READ_ONLY) != 0 ? FILE_MAP_READ : FILE_MAP_READ | FILE_MAP_WRITE;
+    segment->more = mproc__win_handle(OpenFileMappingW(FILE_MAP_READ, FALSE, names->companion));
     HANDLE section = OpenFileMappingW(access, FALSE, names->section);
     if (section == NULL) {
         return GetLastError();
@@ -178,8 +199,23 @@ static DWORD open_section(const struct names *names, uint32_t flags, mplat_segme
         return GetLastError();
     }
     segment->size = view.RegionSize;
-    ask_companion(names->companion, view.RegionSize, segment);
+    *ret_has_companion = ask_companion(view.RegionSize, segment);
     return ERROR_SUCCESS;
+}
+
+/**
+ * One without a companion is a stranger's, or it is just being made or closed: that is another one, or
+ * none, at a second look.
+ */
+static DWORD open_section(const struct names *names, uint32_t flags, mplat_segment *segment)
+{
+    bool has_companion = false;
+    DWORD error = open_once(names, flags, segment, &has_companion);
+    for (int i = 0; i < LOOKS && error == ERROR_SUCCESS && !has_companion; i++) {
+        mplat_segment_close(segment);
+        error = open_once(names, flags, segment, &has_companion);
+    }
+    return error;
 }
 
 int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segment *ret_segment)
@@ -211,9 +247,9 @@ void mplat_segment_leave(mplat_segment *segment)
     if (segment->base != NULL) {
         (void)UnmapViewOfFile(segment->base);
     }
-    // First the companion, which who creates the next one of this name creates first.
-    mplat_handle_close(segment->more);
+    // The companion last: where there is the section, there is its companion.
     mplat_handle_close(segment->user);
+    mplat_handle_close(segment->more);
     segment->base = NULL;
     segment->more = MPLAT_NO_HANDLE;
     segment->user = MPLAT_NO_HANDLE;
