@@ -13,11 +13,19 @@
 #define HAS_NAMES_OF_THEIR_OWN 0
 #else
 #define HAS_NAMES_OF_THEIR_OWN 1
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #endif
 
-enum { MAKE_AND_STAY, MAKE_ANOTHER };
+enum { MAKE_AND_STAY, MAKE_ANOTHER, MAKE_WITHOUT_NAMELESS_FILES };
+
+#define NOT_HERE 78
 
 static const mplat_segment none = {.user = {-1}, .more = {-1}};
 
@@ -69,6 +77,46 @@ static int make_another(unsigned me)
     CHILD_CHECK(mplat_segment_create(name, SIZE, 0, 0600, &segment) == 0);
     CHILD_CHECK(mplat_segment_unlink(name, segment.id) == 0);
     mplat_segment_close(&segment);
+    return 0;
+}
+
+/** On a system whose files always have names. */
+static int make_without_nameless_files(unsigned me)
+{
+    (void)me;
+#if HAS_NAMES_OF_THEIR_OWN
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = MPROC__COUNT(filter), .filter = filter};
+    mplat_segment a = none;
+    mplat_segment b = none;
+    char temporary[64];
+    struct stat file;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        return NOT_HERE;
+    }
+    CHILD_CHECK(open("/dev/shm", O_TMPFILE | O_RDWR, 0600) < 0 && errno == EOPNOTSUPP);
+    CHILD_CHECK(mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &a) == 0);
+    CHILD_CHECK(mplat_segment_create(own_name(), 1, 0, 0600, &b) == MPROC_EEXIST);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(temporary, sizeof(temporary), "/dev/shm/.mproc-%ld-%u", (long)mplat_pid(),
+                       i);
+        CHILD_CHECK(lstat(temporary, &file) < 0);
+    }
+    CHILD_CHECK(mplat_segment_open(own_name(), 0, 0, &b) == 0 && b.size == SIZE);
+    mplat_segment_close(&a);
+    mplat_segment_leave(&b);
+    mplat_segment_reap(own_name());
+    mplat_segment_close(&b);
+    CHILD_CHECK(!is_there(own_name()));
+#endif
     return 0;
 }
 
@@ -190,6 +238,20 @@ static void test_segment__of_a_stranger_without_size(void)
 #endif
 }
 
+static void test_segment__needs_no_nameless_files(void)
+{
+    mplat_child child;
+    child_found();
+    CU_ASSERT_EQUAL_FATAL(child_start(MAKE_WITHOUT_NAMELESS_FILES, 1, &child), 0);
+    int32_t code = child_join(&child);
+    if (code == NOT_HERE) {
+        testlib_skip("no seccomp filters to be had here");
+    } else {
+        CU_ASSERT_EQUAL(code, 0);
+    }
+    child_end();
+}
+
 /* ---- what others do in between --------------------------------------------------------------- */
 
 #if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
@@ -304,6 +366,7 @@ static const testlib_case cases[] = {
     {"goes_when_its_users_have_left", test_segment__goes_when_its_users_have_left},
     {"has_a_mode", test_segment__has_a_mode},
     {"beyond_a_limit_is_an_error", test_segment__beyond_a_limit_is_an_error},
+    {"needs_no_nameless_files", test_segment__needs_no_nameless_files},
     {"of_a_stranger_without_size", test_segment__of_a_stranger_without_size},
 #if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
     {"is_opened_as_it_is_in_the_end", test_segment__is_opened_as_it_is_in_the_end},
@@ -315,6 +378,7 @@ static const testlib_case cases[] = {
 static const child_role roles[] = {
     [MAKE_AND_STAY] = make_and_stay,
     [MAKE_ANOTHER] = make_another,
+    [MAKE_WITHOUT_NAMELESS_FILES] = make_without_nameless_files,
 };
 
 static void run_child(int argc, char **argv)
