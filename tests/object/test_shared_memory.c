@@ -304,7 +304,7 @@ static void test_shared_memory__can_be_read_only(void)
 
 /* ---- automatic names, and deaths ------------------------------------------------------------- */
 
-enum { ARRIVED, GO };
+enum { ARRIVED, GO, DOOMED };
 
 static int hold_it(const mproc_args *args)
 {
@@ -497,7 +497,7 @@ static int come_and_go(const mproc_args *args)
         mproc_shared_memory_close(memory);
         CHILD_CHECK(mproc__load32_acquire(seen) > before);
         mproc_shared_memory_close(again);
-        add_word(&words_of(block)[ARRIVED]);
+        add_word(&words_of(block)[rounds == UINT32_MAX ? DOOMED : ARRIVED]);
     }
     return 0;
 }
@@ -505,13 +505,14 @@ static int come_and_go(const mproc_args *args)
 static void test_shared_memory__many_come_and_go(void)
 {
     const char *name = own_name("storm");
-    mproc_block *block = make_words(2);
+    mproc_block *block = make_words(3);
     mproc_process *children[4];
     uint32_t rounds = (uint32_t)testlib_count(300, 20000);
     for (int i = 0; i < 4; i++) {
         children[i] = start(come_and_go, MPROC_ARGS(block, name, i == 0 ? UINT32_MAX : rounds));
     }
     CU_ASSERT(await_word(&words_of(block)[ARRIVED], rounds));
+    CU_ASSERT(await_word(&words_of(block)[DOOMED], 1));
     CU_ASSERT_EQUAL(mproc_process_kill(children[0]), MPROC_OK);
     for (int i = 0; i < 4; i++) {
         CU_ASSERT_EQUAL(end_of(children[i]), i == 0 ? CODE_KILLED : 0);
