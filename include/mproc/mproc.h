@@ -17,6 +17,8 @@
 #include "mproc/process.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
+#include "mproc/shareable_list.h"
+#include "mproc/shared_memory.h"
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"
