@@ -122,6 +122,60 @@ void mplat_arena_discard(const mplat_arena *arena, uint64_t offset, uint64_t siz
 /** Unmap. No thread of the process may use the arena any more. */
 void mplat_arena_detach(mplat_arena *arena);
 
+/* ---- segments: memory by name, for strangers too --------------------------------------------- */
+
+#define MPLAT_SEGMENT_NAME 256 /* bytes of a name with its NUL */
+
+/** Names that start so are made up by mproc, see mplat_segment_create. */
+#define MPLAT_SEGMENT_PREFIX "mproc_"
+
+#define MPLAT_SEGMENT_READ_ONLY 1u
+#define MPLAT_SEGMENT_AUTO 2u /* the name goes with its last user, however that one goes */
+
+/** A segment as this process has it. */
+typedef struct mplat_segment {
+    void *base;        /**< NULL: none */
+    uint64_t size;     /**< bytes; exact, but for strangers' segments on Windows: whole pages */
+    uint64_t id;       /**< tells it from others that have had its name; 0: unknown */
+    uint32_t flags;    /**< MPLAT_SEGMENT_... */
+    mplat_handle user; /**< what makes this process a user in the eyes of others, or none */
+    mplat_handle more;
+} mplat_segment;
+
+/**
+ * Create a segment of zeroes. Who opens it finds all of it or nothing, and every byte of it can be
+ * written without a fault for want of memory. The name has no slash, is not empty, "." or "..".
+ *
+ * @param flags  0 or MPLAT_SEGMENT_AUTO
+ * @param mode   permission bits, where the system has such
+ * @return 0, MPROC_EEXIST (a segment of that name is in use, or is not automatic), MPROC_EINVAL (no
+ *         name for this system), MPROC_ENOSPC, MPROC_ENOMEM, MPROC_EACCES, MPROC_EMFILE
+ */
+int mplat_segment_create(const char *name, uint64_t size, uint32_t flags, uint32_t mode,
+                         mplat_segment *ret_segment);
+
+/**
+ * Open a segment, a stranger's too.
+ *
+ * @param flags  0 or MPLAT_SEGMENT_READ_ONLY
+ * @param id     0: whichever has the name, but not an automatic one without users: that is removed.
+ *               Else this one only, with or without users.
+ * @return 0, MPROC_ENOENT, MPROC_EACCES, MPROC_ESTATE (it has no size yet), MPROC_ENOMEM
+ */
+int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segment *ret_segment);
+
+/** Unmap, and stop being a user; the memory itself may live on until mplat_segment_close. */
+void mplat_segment_leave(mplat_segment *segment);
+
+/** Leave, and let go of all else. None is fine, and one that was left. */
+void mplat_segment_close(mplat_segment *segment);
+
+/** Take the name away from segment `id`. 0, MPROC_ENOENT or MPROC_EACCES; 0 where names go alone. */
+int mplat_segment_unlink(const char *name, uint64_t id);
+
+/** Take the name away if it is an automatic segment's that has no users. */
+void mplat_segment_reap(const char *name);
+
 /* ---- life of a participant ------------------------------------------------------------------- */
 
 /**

@@ -6,6 +6,7 @@
 #define MPROC_MPROC_H
 
 #include "mproc/arena.h"
+#include "mproc/array.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
 #include "mproc/error.h"
@@ -15,6 +16,9 @@
 #include "mproc/main.h"
 #include "mproc/process.h"
 #include "mproc/semaphore.h"
+#include "mproc/shared_value.h"
+#include "mproc/shareable_list.h"
+#include "mproc/shared_memory.h"
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"

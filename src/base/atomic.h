@@ -130,6 +130,18 @@ static inline uint64_t mproc__load64_acquire(const uint64_t *p)
     return v;
 }
 
+static inline uint32_t mproc__load32(const uint32_t *p)
+{
+    MPROC__BARRIER();
+    return mproc__load32_acquire(p);
+}
+
+static inline uint64_t mproc__load64(const uint64_t *p)
+{
+    MPROC__BARRIER();
+    return mproc__load64_acquire(p);
+}
+
 static inline void mproc__store64_release(uint64_t *p, uint64_t v)
 {
     MPROC__BARRIER();
@@ -218,6 +230,16 @@ static inline void mproc__store64_relaxed(uint64_t *p, uint64_t v)
 static inline uint64_t mproc__load64_acquire(const uint64_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t mproc__load32(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t mproc__load64(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
 
 static inline void mproc__store64_release(uint64_t *p, uint64_t v)

@@ -10,6 +10,7 @@
 #include "family/guard.h"
 #include "family/layout.h"
 #include "family/ledger.h"
+#include "family/segment.h"
 
 #include <string.h>
 
@@ -285,6 +286,10 @@ void mproc__graveyard_empty(void)
             continue;
         }
         mproc__txn_set(&txn, &heap->graveyard, head->next);
+        if (((head->state >> KIND_SHIFT) & 0xffff) == MPROC__KIND_SHARED_MEMORY) {
+            mproc__segment_end(
+                mproc__at(head->payload)); // before the commit: better twice than never
+        }
         mproc__heap_put(&txn, offset);
     }
 }

@@ -32,6 +32,8 @@
 #define MPROC__MAX_THREADS 65535u
 #define MPROC__MAX_MEMBERS 16383u
 
+#define MPROC__WATCHES 3u
+
 #define MPROC__FIRST_MEMBERS 64u
 #define MPROC__FIRST_PAGES 128u
 #define MPROC__FIRST_BYTES 0x10000u
@@ -71,8 +73,8 @@ struct mproc__family_shm {
     MPROC__ALIGNAS(64) uint32_t n_threads; /**< formatted thread slots; grows by thread.c only */
     uint32_t thread_hint;                  /**< where a free one may be; a guess */
     mplat_life thread_growth;              /**< held by who formats the next batch */
-    MPROC__ALIGNAS(64) mplat_life watch; /**< held by who watches over the sleepers, see watch.h */
-    uint64_t alarms;                     /**< grows with each thread found dead */
+    MPROC__ALIGNAS(64) uint64_t alarms;    /**< grows with each thread found dead */
+    mplat_life watch[MPROC__WATCHES];      /**< held by who watch over the sleepers, see watch.h */
 
     MPROC__ALIGNAS(64) uint64_t n_members; /**< formatted member slots; journal */
     uint64_t free_member;                  /**< first free member slot: index + 1; journal */

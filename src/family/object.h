@@ -33,6 +33,7 @@ struct mproc_object {
     uint64_t offset; /**< of the object's block */
     void *shm;       /**< its payload, as this process has it mapped */
     uint32_t epoch;  /**< whose ledger that is: a copy of the process must not give it back */
+    void *local;     /**< what it has in this process alone, as its kind needs it, see object.c */
     struct mproc_object *part; /**< handle of an object inside, made when it is first asked for */
 };
 

@@ -74,7 +74,7 @@ static int grow(uint32_t seen)
 int mproc__thread_found(void)
 {
     mplat_life_format(&mproc__shm()->thread_growth, 1, sizeof(mplat_life));
-    mplat_life_format(&mproc__shm()->watch, 1, sizeof(mplat_life));
+    mplat_life_format(mproc__shm()->watch, MPROC__WATCHES, sizeof(mplat_life));
     return format_batch(0);
 }
 

@@ -16,7 +16,7 @@
 /* Threads are looked at for nothing; for processes the system must be asked. */
 #define ROUNDS_TO_MEMBERS 10
 
-int64_t mproc__long_slice_ns = (int64_t)4 * 1000000000;
+int64_t mproc__long_slice_ns = (int64_t)2 * 1000000000;
 
 uint64_t mproc__watch_alarms(void)
 {
@@ -47,7 +47,7 @@ void mproc__watch_alarm(void)
     }
 }
 
-/** Wake one of those who sleep long: it will take the watch. */
+/** Wake one of those who sleep long: it will take the watch that is free now. */
 static void find_successor(const struct mproc__thread_shm *self)
 {
     uint32_t n;
@@ -86,25 +86,39 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
     }
 }
 
+/** Take a watch; NULL: there are enough. */
+static mplat_life *take_watch(void)
+{
+    mplat_life *watches = mproc__shm()->watch;
+    for (size_t i = 0; i < MPROC__WATCHES; i++) {
+        if (mplat_life_claim(&watches[i]) >= 0) {
+            return &watches[i];
+        }
+    }
+    return NULL;
+}
+
 int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline,
                        mplat_life *owner, uint64_t seen_alarms)
 {
-    struct mproc__family_shm *shm = mproc__shm();
     struct mproc__thread_shm *slot = mproc__thread_slot();
+    mplat_life *watch;
     int rc = MPROC_OK;
     (void)mproc__exchange64(&slot->asleep, mproc__offset_of(word)); // a full barrier, see Commit
     if (mproc__watch_alarms() != seen_alarms) {
         // Somebody has died since the caller looked.
-    } else if (mplat_life_claim(&shm->watch) >= 0) {
+    } else if ((watch = take_watch()) != NULL) {
         rc = keep_watch(word, expected, deadline, owner, seen_alarms);
-        mplat_life_release(&shm->watch);
+        mplat_life_release(watch);
         MPROC__KILLPOINT("watch.released");
         find_successor(slot);
     } else {
+        // The system wakes one of those who sleep on a token whose holder dies: not all on the same.
+        watch = &mproc__shm()->watch[mproc__thread_current / 2 % MPROC__WATCHES];
         rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
-                        owner, &shm->watch);
+                        owner, watch);
         if (rc < 0) {
-            mproc__thread_bury_dead(); // in case the watch is stopped
+            mproc__thread_bury_dead(); // in case the watches are stopped
         }
     }
     mproc__store64_release(&slot->asleep, 0);

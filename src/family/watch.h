@@ -4,18 +4,19 @@
  *
  * Why       A wake can be lost with the process that was to give it, or to act on it. To look again
  *           after short slices finds that, but a thousand sleepers would then never let the machine
- *           rest. So only one of them keeps short slices, and looks whether somebody has died; the
+ *           rest. So only a few of them keep short slices, and look whether somebody has died; the
  *           others sleep long. Nobody has died: no wake was lost.
- * How       Who has slept for a slice notes in its thread slot what it sleeps on, and takes the
- *           watch if nobody has it. Whoever finds a dead thread - the watch, a lock's next owner, a
+ * How       Who has slept for a slice notes in its thread slot what it sleeps on, and takes a watch if
+ *           there is one to be had. Whoever finds a dead thread - a watch, a lock's next owner, a
  *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
  *           woken, and look again.
- * Always    W1  after a death, everybody asleep looks again within two short slices, unless the watch
- *               dies in the same moment or is stopped; then within a long one
- * Locks     the life token family_shm.watch; no other
+ * Always    W1  after a death, everybody asleep looks again within two short slices, unless all watches
+ *               die in the same moment or are stopped; then within a long one
+ * Locks     the life tokens family_shm.watch; no other
  * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
  *           a sleeper's note before its look at the counter, so one of them sees the other.
- * Death     of the watch: who sleeps next takes it. Of who raises the alarm: it is found dead itself.
+ * Death     of a watch: the other ones go on, and who sleeps next takes its place. Of who raises the
+ *           alarm: it is found dead itself.
  */
 #ifndef MPROC_FAMILY_WATCH_H
 #define MPROC_FAMILY_WATCH_H

@@ -10,11 +10,15 @@
 #include "family/block.h"
 #include "family/family.h"
 #include "mproc/arena.h"
+#include "mproc/array.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
 #include "mproc/event.h"
 #include "mproc/lock.h"
 #include "mproc/semaphore.h"
+#include "mproc/shared_value.h"
+#include "mproc/shareable_list.h"
+#include "object/shared_memory.h"
 
 #include <stddef.h>
 
@@ -27,6 +31,29 @@ static bool is_object_kind(uint32_t kind)
         return true;
     default:
         return false;
+    }
+}
+
+/** What a handle has in this process alone is opened when it is attached ... */
+static int open_local(struct mproc_object *object)
+{
+    return object->kind == MPROC__KIND_SHARED_MEMORY ? mproc__shared_memory_open_local(object)
+                                                     : MPROC_OK;
+}
+
+/** ... given up before the hold, for others look at that when the hold is gone ... */
+static void leave_local(struct mproc_object *object)
+{
+    if (object->local != NULL && object->kind == MPROC__KIND_SHARED_MEMORY) {
+        mplat_segment_leave(object->local);
+    }
+}
+
+/** ... and closed after it, for that may take long. */
+static void close_local(struct mproc_object *object, bool is_held)
+{
+    if (object->local != NULL && object->kind == MPROC__KIND_SHARED_MEMORY) {
+        mproc__shared_memory_close_local(object, is_held);
     }
 }
 
@@ -72,17 +99,29 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
                            (unsigned long long)offset);
     }
     mproc__hold hold;
-    rc = mproc__block_attach(offset, &hold);
-    return rc < 0 ? rc : wrap(kind, hold, ret_object);
+    struct mproc_object *object;
+    if ((rc = mproc__block_attach(offset, &hold)) < 0 || (rc = wrap(kind, hold, &object)) < 0) {
+        return rc;
+    }
+    rc = open_local(object);
+    if (rc < 0) {
+        mproc__object_close(object);
+        return rc;
+    }
+    *ret_object = object;
+    return MPROC_OK;
 }
 
 static void close_alone(struct mproc_object *object)
 {
     if (object != NULL) {
         MPROC__CHECK(is_object_kind(object->kind));
-        if (object->epoch == mproc__handle_epoch() && mproc__family_enter() >= 0) {
+        leave_local(object);
+        bool is_held = object->epoch == mproc__handle_epoch();
+        if (is_held && mproc__family_enter() >= 0) {
             mproc__block_release((mproc__hold){object->offset, object->ledger});
         }
+        close_local(object, is_held);
         mproc__free(object);
     }
 }

@@ -20,6 +20,13 @@ static inline void switch_slices_off(void)
     mproc__slice_ns = INT64_MAX / 4;
 }
 
+/** In a child: go on when `count` have come here, so that all are at work at once. */
+static inline void meet(mproc_block *block, uint32_t count)
+{
+    add_word(words_of(block));
+    CHILD_CHECK(await_word(words_of(block), count));
+}
+
 /** Threads of the family that have been asleep for more than a slice. */
 static inline uint32_t count_asleep(void)
 {

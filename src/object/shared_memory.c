@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shared_memory.c: mproc_shared_memory: a segment of the system's, and a block that tells the family.
+ *
+ * Layout    struct mproc__segment_shm in the arena; the bytes themselves are not there
+ * Commit    none of its own: the platform's, and the block's
+ * Death     before the block is gone its name is removed if it is automatic, see family/segment.h
+ */
+#include "object/shared_memory.h"
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "family/family.h"
+#include "family/segment.h"
+
+#include <apr_general.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_MODE 0600u
+
+/* Two of them are never the same; so many tries are for a broken source of random numbers. */
+#define TRIES 8
+
+static struct mproc__segment_shm *shm_of(const struct mproc_object *object)
+{
+    return object->shm;
+}
+
+static const mplat_segment *segment_of(const mproc_shared_memory *memory)
+{
+    return memory->object.local;
+}
+
+static int no_memory(const char *verb)
+{
+    return mproc__fail(MPROC_EINVAL, "%s: the shared memory is NULL", verb);
+}
+
+/** Check a name; without the slash that Python's may begin with. */
+static int check_name(const char *verb, const char *name, const char **ret_name)
+{
+    const char *bare = name != NULL && name[0] == '/' ? name + 1 : name;
+    if (bare == NULL || bare[0] == '\0' || strchr(bare, '/') != NULL || strcmp(bare, ".") == 0 ||
+        strcmp(bare, "..") == 0) {
+        return mproc__fail(MPROC_EINVAL, "%s: \"%s\" cannot be the name of shared memory", verb,
+                           name != NULL ? name : "(null)");
+    }
+    if (strlen(bare) >= MPLAT_SEGMENT_NAME) {
+        return mproc__fail(MPROC_ETOOBIG, "%s: the name of shared memory is longer than %d bytes",
+                           verb, MPLAT_SEGMENT_NAME - 1);
+    }
+    *ret_name = bare;
+    return MPROC_OK;
+}
+
+static int make_name(char name[MPLAT_SEGMENT_NAME])
+{
+    unsigned char bytes[8];
+    apr_status_t status = apr_generate_random_bytes(bytes, sizeof(bytes));
+    if (status != APR_SUCCESS) {
+        return mproc__fail(MPROC_ESYSTEM, "no random bytes for a name (APR error %d)", status);
+    }
+    int length = snprintf(name, MPLAT_SEGMENT_NAME, MPLAT_SEGMENT_PREFIX);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        length += snprintf(name + length, MPLAT_SEGMENT_NAME - (size_t)length, "%02x", bytes[i]);
+    }
+    return MPROC_OK;
+}
+
+/**
+ * A handle, and in its block the name, before there is a segment: killed in between, nothing is left.
+ */
+static int prepare(uint32_t flags, struct mproc_object **ret_object)
+{
+    struct mproc_object *object;
+    int rc = mproc__object_create(MPROC__KIND_SHARED_MEMORY, sizeof(struct mproc__segment_shm), 0,
+                                  &object);
+    if (rc < 0) {
+        return rc;
+    }
+    object->local = mproc__malloc(sizeof(mplat_segment));
+    if (object->local == NULL) {
+        mproc__object_close(object);
+        return mproc__fail(MPROC_ENOMEM, "no memory for an object's handle");
+    }
+    *(mplat_segment *)object->local =
+        (mplat_segment){.user = MPLAT_NO_HANDLE, .more = MPLAT_NO_HANDLE};
+    shm_of(object)->flags = flags;
+    *ret_object = object;
+    return MPROC_OK;
+}
+
+/** Note what the segment turned out to be, or close the handle. */
+static int finish(int rc, struct mproc_object *object, mproc_shared_memory **ret_memory)
+{
+    const mplat_segment *segment = object->local;
+    struct mproc__segment_shm *shm = shm_of(object);
+    if (rc < 0) {
+        shm->flags = 0; // whoever has the name, it is not ours
+        mproc__object_close(object);
+        return rc;
+    }
+    shm->size = segment->size;
+    shm->id = segment->id;
+    shm->flags = segment->flags;
+    *ret_memory = MPROC__CONTAINER(object, mproc_shared_memory, object);
+    return MPROC_OK;
+}
+
+/* ---- create and open ------------------------------------------------------------------------- */
+
+static int create_named(struct mproc_object *object, const char *name, size_t size, uint32_t mode)
+{
+    struct mproc__segment_shm *shm = shm_of(object);
+    if (name != NULL) {
+        memcpy(shm->name, name, strlen(name) + 1);
+        return mplat_segment_create(name, size, shm->flags, mode, object->local);
+    }
+    int rc = MPROC_EEXIST;
+    for (int i = 0; i < TRIES && rc == MPROC_EEXIST; i++) {
+        rc = make_name(shm->name);
+        rc = rc < 0 ? rc : mplat_segment_create(shm->name, size, shm->flags, mode, object->local);
+    }
+    return rc;
+}
+
+int mproc_shared_memory_create(mproc_shared_memory **ret_memory, const char *name,
+                               size_t size_bytes, const mproc_shared_memory_options *options)
+{
+    static const mproc_shared_memory_options defaults;
+    struct mproc_object *object;
+    options = options != NULL ? options : &defaults;
+    if (ret_memory == NULL) {
+        return no_memory("create");
+    }
+    if (size_bytes == 0 || options->is_read_only || (options->mode & ~0777u) != 0) {
+        return mproc__fail(MPROC_EINVAL,
+                           "create: shared memory needs a size of at least one byte, permission "
+                           "bits within 0777, and can be read-only only where it is opened");
+    }
+    int rc = name != NULL ? check_name("create", name, &name) : MPROC_OK;
+    rc = rc < 0 ? rc : prepare(options->auto_unlink ? MPLAT_SEGMENT_AUTO : 0, &object);
+    if (rc < 0) {
+        return rc;
+    }
+    uint32_t mode = options->mode != 0 ? options->mode : DEFAULT_MODE;
+    return finish(create_named(object, name, size_bytes, mode), object, ret_memory);
+}
+
+int mproc_shared_memory_open(mproc_shared_memory **ret_memory, const char *name,
+                             const mproc_shared_memory_options *options)
+{
+    static const mproc_shared_memory_options defaults;
+    struct mproc_object *object;
+    options = options != NULL ? options : &defaults;
+    if (ret_memory == NULL) {
+        return no_memory("open");
+    }
+    if (options->auto_unlink || options->mode != 0) {
+        return mproc__fail(MPROC_EINVAL,
+                           "open: auto_unlink and mode are chosen where shared memory is created");
+    }
+    int rc = check_name("open", name, &name);
+    rc = rc < 0 ? rc : prepare(MPLAT_SEGMENT_AUTO, &object);
+    if (rc < 0) {
+        return rc;
+    }
+    memcpy(shm_of(object)->name, name, strlen(name) + 1);
+    uint32_t flags = options->is_read_only ? MPLAT_SEGMENT_READ_ONLY : 0;
+    return finish(mplat_segment_open(name, flags, 0, object->local), object, ret_memory);
+}
+
+/* ---- the handle's own ------------------------------------------------------------------------ */
+
+int mproc__shared_memory_open_local(struct mproc_object *object)
+{
+    const struct mproc__segment_shm *shm = shm_of(object);
+    mplat_segment *segment = mproc__malloc(sizeof(*segment));
+    if (segment == NULL) {
+        return mproc__fail(MPROC_ENOMEM, "no memory for an object's handle");
+    }
+    int rc = mplat_segment_open(shm->name, shm->flags, shm->id, segment);
+    if (rc < 0) {
+        mproc__free(segment);
+        return rc;
+    }
+    object->local = segment;
+    return MPROC_OK;
+}
+
+void mproc__shared_memory_close_local(struct mproc_object *object, bool is_held)
+{
+    mplat_segment_close(object->local);
+    if (!is_held) {
+        // The original may have been told that there was still a user: this copy. No longer.
+        mproc__segment_end(shm_of(object));
+    }
+    mproc__free(object->local);
+    object->local = NULL;
+}
+
+/* ---- use ------------------------------------------------------------------------------------- */
+
+void *mproc_shared_memory_data(const mproc_shared_memory *memory)
+{
+    return memory != NULL ? segment_of(memory)->base : NULL;
+}
+
+size_t mproc_shared_memory_size(const mproc_shared_memory *memory)
+{
+    return memory != NULL ? (size_t)segment_of(memory)->size : 0;
+}
+
+const char *mproc_shared_memory_name(const mproc_shared_memory *memory)
+{
+    return memory != NULL ? shm_of(&memory->object)->name : NULL;
+}
+
+int mproc_shared_memory_unlink(mproc_shared_memory *memory)
+{
+    return memory != NULL
+               ? mplat_segment_unlink(shm_of(&memory->object)->name, segment_of(memory)->id)
+               : no_memory("unlink");
+}
