@@ -37,7 +37,7 @@ static int no_event(const char *verb)
 
 int mproc_event_create(mproc_event **ret_event)
 {
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     int rc = ret_event != NULL
                  ? mproc__object_create(MPROC__KIND_EVENT, sizeof(struct event_shm), 0, &object)
                  : no_event("create");

@@ -79,7 +79,7 @@ static int wrap(uint32_t kind, mproc__hold hold, struct mproc_object **ret_objec
 int mproc__object_create(uint32_t kind, uint64_t size, uint32_t n_inside,
                          struct mproc_object **ret_object)
 {
-    mproc__hold hold;
+    mproc__hold hold = {0, 0};
     int rc = mproc__family_enter();
     if (rc < 0 || (rc = mproc__block_create(kind, size, n_inside, true, &hold)) < 0) {
         return rc;
@@ -98,8 +98,8 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
         return mproc__fail(MPROC_ECORRUPT, "there is no shared object at reference %#llx",
                            (unsigned long long)offset);
     }
-    mproc__hold hold;
-    struct mproc_object *object;
+    mproc__hold hold = {0, 0};
+    struct mproc_object *object = NULL;
     if ((rc = mproc__block_attach(offset, &hold)) < 0 || (rc = wrap(kind, hold, &object)) < 0) {
         return rc;
     }
@@ -178,23 +178,23 @@ static mproc_value value_of(struct mproc_object *object)
 }
 
 /* What every type of object has: mproc_<name>_attach, mproc_<name>_close, mproc_value_<name>. */
-#define DEFINE_FACE(name, NAME, kind, text)                                                     \
-    int mproc_##name##_attach(mproc_##name **ret_##name, const mproc_##name *name)              \
-    {                                                                                           \
-        struct mproc_object *made;                                                              \
-        int rc =                                                                                \
-            attach_again(name != NULL ? &name->object : NULL, ret_##name != NULL, text, &made); \
-        if (rc >= 0) {                                                                          \
-            *ret_##name = MPROC__CONTAINER(made, mproc_##name, object);                         \
-        }                                                                                       \
-        return rc;                                                                              \
-    }                                                                                           \
-    void mproc_##name##_close(mproc_##name *name)                                               \
-    {                                                                                           \
-        mproc__object_close(name != NULL ? &name->object : NULL);                               \
-    }                                                                                           \
-    mproc_value mproc_value_##name(mproc_##name *name)                                          \
-    {                                                                                           \
-        return value_of(name != NULL ? &name->object : NULL);                                   \
+#define DEFINE_FACE(name, NAME, kind, text)                                                      \
+    int mproc_##name##_attach(mproc_##name **ret_handle, const mproc_##name *handle)             \
+    {                                                                                            \
+        struct mproc_object *made = NULL;                                                        \
+        int rc = attach_again(handle != NULL ? &handle->object : NULL, ret_handle != NULL, text, \
+                              &made);                                                            \
+        if (rc >= 0) {                                                                           \
+            *ret_handle = MPROC__CONTAINER(made, mproc_##name, object);                          \
+        }                                                                                        \
+        return rc;                                                                               \
+    }                                                                                            \
+    void mproc_##name##_close(mproc_##name *handle)                                              \
+    {                                                                                            \
+        mproc__object_close(handle != NULL ? &handle->object : NULL);                            \
+    }                                                                                            \
+    mproc_value mproc_value_##name(mproc_##name *handle)                                         \
+    {                                                                                            \
+        return value_of(handle != NULL ? &handle->object : NULL);                                \
     }
 MPROC__OBJECTS(DEFINE_FACE)

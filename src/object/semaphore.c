@@ -63,7 +63,7 @@ int mproc_semaphore_create(mproc_semaphore **ret_semaphore, uint32_t value,
                            MPROC_SEMAPHORE_MAX_ROBUST, value);
     }
     uint32_t n_owned = options->is_robust ? value : 0;
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     int rc =
         mproc__object_create(MPROC__KIND_SEMAPHORE,
                              sizeof(struct semaphore_shm) + n_owned * sizeof(uint64_t), 0, &object);
@@ -188,11 +188,25 @@ static const struct manner manners[] = {
     {take_robust, has_more_robust},
 };
 
-static void put_bit_back(uint32_t *word)
+/** S1, by one who has slept and has got a permit or gives up. */
+static void pass_wake_on(struct semaphore_shm *semaphore, const struct manner *manner)
 {
-    uint32_t seen = mproc__load32_relaxed(word);
-    while ((seen & SLEEPERS) == 0 && !mproc__cas32(word, &seen, seen | SLEEPERS)) {
+    uint32_t seen = mproc__load32_relaxed(&semaphore->word);
+    while ((seen & SLEEPERS) == 0 && !mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS)) {
     }
+    if (manner->has_more(semaphore)) {
+        mplat_wake(&semaphore->word, 1);
+    }
+}
+
+/** Sleep while the word is what was seen. False: it has changed before. */
+static bool sleep_on(struct semaphore_shm *semaphore, uint32_t seen, mproc__deadline deadline)
+{
+    bool is_same = (seen & SLEEPERS) != 0 || mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS);
+    if (is_same) {
+        (void)mproc__sleep(&semaphore->word, seen | SLEEPERS, deadline, NULL);
+    }
+    return is_same;
 }
 
 static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *manner,
@@ -202,28 +216,20 @@ static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *
     for (;;) {
         uint32_t seen = mproc__load32_acquire(&semaphore->word);
         int rc = manner->take(semaphore);
-        if (rc >= 0 || mproc__deadline_passed(deadline)) {
-            if (has_slept) {
-                put_bit_back(&semaphore->word); // S1
-                if (manner->has_more(semaphore)) {
-                    mplat_wake(&semaphore->word, 1);
-                }
-            }
-            return rc >= 0 ? rc
-                           : mproc__fail_shortly(MPROC_ETIMEDOUT,
-                                                 "acquire: timed out; the semaphore has no permit");
+        bool has_passed = rc < 0 && mproc__deadline_passed(deadline);
+        if (has_slept && (rc >= 0 || has_passed)) {
+            pass_wake_on(semaphore, manner);
         }
-        if (!has_slept && mproc__spin(&semaphore->word, seen)) {
-            continue;
+        if (rc >= 0) {
+            return rc;
         }
-        if ((seen & SLEEPERS) == 0) {
-            if (!mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS)) {
-                continue;
-            }
-            seen |= SLEEPERS;
+        if (has_passed) {
+            return mproc__fail_shortly(MPROC_ETIMEDOUT,
+                                       "acquire: timed out; the semaphore has no permit");
         }
-        (void)mproc__sleep(&semaphore->word, seen, deadline, NULL);
-        has_slept = true;
+        if (has_slept || !mproc__spin(&semaphore->word, seen)) {
+            has_slept = sleep_on(semaphore, seen, deadline) || has_slept;
+        }
     }
 }
 

@@ -316,8 +316,8 @@ int mproc_shareable_list_create(mproc_shareable_list **ret_list, const mproc_val
                                 size_t count, const mproc_shareable_list_options *options)
 {
     size_t least_bytes = options != NULL ? options->slot_bytes : 0;
-    struct mproc_object *object;
-    uint64_t bytes;
+    struct mproc_object *object = NULL;
+    uint64_t bytes = 0;
     if (ret_list == NULL || (values == NULL && count > 0)) {
         return no_list("create");
     }

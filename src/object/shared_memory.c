@@ -73,7 +73,7 @@ static int make_name(char name[MPLAT_SEGMENT_NAME])
  */
 static int prepare(uint32_t flags, struct mproc_object **ret_object)
 {
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     int rc = mproc__object_create(MPROC__KIND_SHARED_MEMORY, sizeof(struct mproc__segment_shm), 0,
                                   &object);
     if (rc < 0) {
@@ -129,7 +129,7 @@ int mproc_shared_memory_create(mproc_shared_memory **ret_memory, const char *nam
                                size_t size_bytes, const mproc_shared_memory_options *options)
 {
     static const mproc_shared_memory_options defaults;
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     options = options != NULL ? options : &defaults;
     if (ret_memory == NULL) {
         return no_memory("create");
@@ -152,7 +152,7 @@ int mproc_shared_memory_open(mproc_shared_memory **ret_memory, const char *name,
                              const mproc_shared_memory_options *options)
 {
     static const mproc_shared_memory_options defaults;
-    struct mproc_object *object;
+    struct mproc_object *object = NULL;
     options = options != NULL ? options : &defaults;
     if (ret_memory == NULL) {
         return no_memory("open");

@@ -92,7 +92,7 @@ static short users_of(int fd)
 /** Remove the name of an automatic file without users. Whether the name is free now. */
 static bool reap(const char *path)
 {
-    struct stat file;
+    struct stat file = {0};
     int fd = open_file(path, O_RDWR);
     if (fd < 0) {
         return errno == ENOENT;
@@ -190,7 +190,7 @@ static int map(int fd, const char *name, uint32_t flags, const struct stat *file
 /** All of a new segment but its name. */
 static int furnish(int fd, const char *name, uint64_t size, mode_t mode, mplat_segment *segment)
 {
-    struct stat file;
+    struct stat file = {0};
     int rc = take_memory(fd, name, size);
     if (rc >= 0 && (fchmod(fd, mode) < 0 || fstat(fd, &file) < 0)) {
         rc = mproc__fail_os(errno, "cannot set the mode of shared memory %s", name);
@@ -299,7 +299,7 @@ static int not_there(const char *name)
  */
 static int join_users(int fd, const char *path, const char *name, bool is_known)
 {
-    struct stat file;
+    struct stat file = {0};
     short users = is_known ? F_RDLCK : users_of(fd);
     MPROC__KILLPOINT("segment.joining");
     bool is_user = users == F_RDLCK && lock_users(fd, F_RDLCK);
@@ -319,7 +319,7 @@ static int join_users(int fd, const char *path, const char *name, bool is_known)
 static int open_once(int fd, const char *path, const char *name, uint32_t flags, uint64_t id,
                      mplat_segment *segment)
 {
-    struct stat file;
+    struct stat file = {0};
     if (fstat(fd, &file) < 0 || !S_ISREG(file.st_mode)) {
         return mproc__fail(MPROC_EINVAL, "%s is no shared memory", path);
     }

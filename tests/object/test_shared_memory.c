@@ -114,7 +114,7 @@ static void test_shared_memory__has_name_size_and_zeroes(void)
 static void test_shared_memory__refuses_what_makes_no_sense(void)
 {
     static const char *const wrong[] = {"", "/", "a/b", "//a", "a/", ".", "..", "/.."};
-    const mproc_shared_memory_options mode = {.mode = 04755};
+    const mproc_shared_memory_options with_setuid = {.mode = 04755};
     mproc_shared_memory *memory = NULL;
     char longest[258];
     memset(longest, 'x', sizeof(longest) - 1);
@@ -128,7 +128,7 @@ static void test_shared_memory__refuses_what_makes_no_sense(void)
     CU_ASSERT_EQUAL(mproc_shared_memory_create(NULL, "x", 1, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, NULL, 0, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, NULL, 1, &read_only), MPROC_EINVAL);
-    CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, NULL, 1, &mode), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, NULL, 1, &with_setuid), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_shared_memory_open(&memory, "x", &automatic), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_shared_memory_unlink(NULL), MPROC_EINVAL);
     CU_ASSERT_PTR_NULL(mproc_shared_memory_data(NULL));
