@@ -71,7 +71,7 @@ int mproc_perror(const char *what)
     return 1;
 }
 
-int mproc__fail(int status, const char *format, ...)
+int(mproc__fail)(int status, const char *format, ...)
 {
     // By way of a copy, since the last error itself may be among the arguments.
     char text[sizeof(last_error)];
@@ -83,7 +83,7 @@ int mproc__fail(int status, const char *format, ...)
     return status;
 }
 
-int mproc__fail_shortly(int status, const char *sentence)
+int(mproc__fail_shortly)(int status, const char *sentence)
 {
     size_t size = strlen(sentence);
     memcpy(last_error, sentence, size < sizeof(last_error) ? size + 1 : 0);

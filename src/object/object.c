@@ -179,22 +179,22 @@ static mproc_value value_of(struct mproc_object *object)
 
 /* What every type of object has: mproc_<name>_attach, mproc_<name>_close, mproc_value_<name>. */
 #define DEFINE_FACE(name, NAME, kind, text)                                                      \
-    int mproc_##name##_attach(mproc_##name **ret_handle, const mproc_##name *handle)             \
+    int mproc_##name##_attach(mproc_##name **ret_##name, const mproc_##name *(name))             \
     {                                                                                            \
         struct mproc_object *made = NULL;                                                        \
-        int rc = attach_again(handle != NULL ? &handle->object : NULL, ret_handle != NULL, text, \
+        int rc = attach_again((name) != NULL ? &(name)->object : NULL, ret_##name != NULL, text, \
                               &made);                                                            \
         if (rc >= 0) {                                                                           \
-            *ret_handle = MPROC__CONTAINER(made, mproc_##name, object);                          \
+            *ret_##name = MPROC__CONTAINER(made, mproc_##name, object);                          \
         }                                                                                        \
         return rc;                                                                               \
     }                                                                                            \
-    void mproc_##name##_close(mproc_##name *handle)                                              \
+    void mproc_##name##_close(mproc_##name *(name))                                              \
     {                                                                                            \
-        mproc__object_close(handle != NULL ? &handle->object : NULL);                            \
+        mproc__object_close((name) != NULL ? &(name)->object : NULL);                            \
     }                                                                                            \
-    mproc_value mproc_value_##name(mproc_##name *handle)                                         \
+    mproc_value mproc_value_##name(mproc_##name *(name))                                         \
     {                                                                                            \
-        return value_of(handle != NULL ? &handle->object : NULL);                                \
+        return value_of((name) != NULL ? &(name)->object : NULL);                                \
     }
 MPROC__OBJECTS(DEFINE_FACE)
