@@ -74,6 +74,7 @@ struct mproc__family_shm {
     uint32_t thread_hint;                  /**< where a free one may be; a guess */
     mplat_life thread_growth;              /**< held by who formats the next batch */
     MPROC__ALIGNAS(64) uint64_t alarms;    /**< grows with each thread found dead */
+    uint64_t looks;                        /**< grows with each look of a watch for the dead */
     mplat_life watch[MPROC__WATCHES];      /**< held by who watch over the sleepers, see watch.h */
 
     MPROC__ALIGNAS(64) uint64_t n_members; /**< formatted member slots; journal */

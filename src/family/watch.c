@@ -72,6 +72,7 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
     bool may_lock = word != mproc__low32(&mproc__shm()->lock.word);
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
+        mproc__add64(&mproc__shm()->looks, 1);
         if (round % ROUNDS_TO_MEMBERS == 0 && may_lock && mproc__member_bury_gone() > 0) {
             mproc__watch_alarm();
         }
@@ -115,10 +116,12 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
     } else {
         // The system wakes one of those who sleep on a token whose holder dies: not all on the same.
         watch = &mproc__shm()->watch[mproc__thread_current / 2 % MPROC__WATCHES];
+        uint64_t looks = mproc__load64_relaxed(&mproc__shm()->looks);
         rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
                         owner, watch);
-        if (rc < 0) {
-            mproc__thread_bury_dead(); // in case the watches are stopped
+        // A thousand sleepers that each look at a thousand slots would be too many.
+        if (rc < 0 && mproc__load64_relaxed(&mproc__shm()->looks) == looks) {
+            mproc__thread_bury_dead(); // the watches are stopped
         }
     }
     mproc__store64_release(&slot->asleep, 0);

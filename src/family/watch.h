@@ -11,7 +11,7 @@
  *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
  *           woken, and look again.
  * Always    W1  after a death, everybody asleep looks again within two short slices, unless all watches
- *               die in the same moment or are stopped; then within a long one
+ *               die in the same moment or are stopped; then within two long ones
  * Locks     the life tokens family_shm.watch; no other
  * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
  *           a sleeper's note before its look at the counter, so one of them sees the other.
