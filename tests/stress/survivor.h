@@ -27,7 +27,7 @@ int survivor_end(int i);
 /** Whether a survivor with this thread id has been started, and has not ended. */
 bool survivor_is(uint64_t thread);
 
-/** Wait until so many threads of the family have long been asleep. */
+/** Wait until so many survivors have long been asleep. */
 void survivor_await_asleep(uint32_t count);
 
 /** What survivors that wait for the victim look at: the victim is dead, do not wait for it. */
