@@ -60,7 +60,7 @@ struct mproc__room_shm {
     uint64_t tickets;
     struct {
         uint32_t first, last; /**< number + 1; 0: none */
-        uint32_t length;
+        uint32_t length;      /**< anybody may look at it */
     } line[MPROC__LINES];
     uint32_t free;   /**< first free seat: number + 1 */
     uint32_t n_used; /**< seats [0, n_used) have been somebody's */
