@@ -131,6 +131,12 @@ static uint32_t capacity(const mproc__room *room, uint32_t *ret_parts)
     return n;
 }
 
+bool mproc__room_is_full(const mproc__room *room)
+{
+    uint32_t unused;
+    return room->shm->free == 0 && room->shm->n_used == capacity(room, &unused);
+}
+
 /** One more segment: it is there when the container holds it. */
 static int grow(const mproc__room *room, uint32_t n_parts)
 {

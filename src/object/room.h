@@ -84,6 +84,9 @@ void mproc__room_unlock(const mproc__room *room);
 /** The seat with a number below n_used. */
 struct mproc__seat_shm *mproc__room_seat(const mproc__room *room, uint32_t number);
 
+/** Whether the next one to come needs a seat that others have left, or a new segment. Locked. */
+bool mproc__room_is_full(const mproc__room *room);
+
 /**
  * Take a seat for the calling thread, at the end of the line. Locked.
  *
