@@ -162,12 +162,13 @@ static int consistent(struct mproc__lock_shm *lock)
 {
     uint32_t state = mproc__load32_acquire(&lock->state);
     bool is_heir = (state & MPROC__LOCK_SUSPECT) && is_mine(lock);
-    if (!is_heir && !(state & MPROC__LOCK_POISONED)) {
+    bool is_due = is_heir || (state & MPROC__LOCK_POISONED) != 0;
+    // Of several who find it poisoned one is right: it may have been taken over from a dead one since.
+    if (!is_due || !mproc__cas32(&lock->state, &state, MPROC__LOCK_STRICT)) {
         return mproc__fail_shortly(MPROC_ESTATE,
                                    "consistent: the lock is not poisoned, and the calling thread "
                                    "has not taken it over from a dead one");
     }
-    mproc__store32_release(&lock->state, MPROC__LOCK_STRICT);
     return MPROC_OK;
 }
 
