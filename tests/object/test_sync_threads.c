@@ -27,14 +27,14 @@ struct pair {
     uint64_t first, second;
 };
 
-static mproc_lock *lock, *guard; /* the second one is the condition's */
+static mproc_lock *lock, *strict, *guard; /* the last one is the condition's */
 static mproc_rlock *rlock;
-static mproc_semaphore *single, *several;
+static mproc_semaphore *single, *several, *plain;
 static mproc_event *event;
 static mproc_condition *condition;
 static mproc_barrier *barrier;
 
-static struct pair of_lock, of_rlock, of_single;
+static struct pair of_lock, of_strict, of_rlock, of_single, of_plain;
 static uint64_t tokens;          /* the condition's */
 static uint32_t n_inside;        /* of those with one of several permits */
 static uint64_t mark[N_THREADS]; /* the barrier's: what each wrote before it came */
@@ -64,8 +64,8 @@ static void tell(uint64_t *word)
 /* A mutex comes first in all of them; a semaphore's permits come after four 32-bit words. */
 static void tell_all(void)
 {
-    const struct mproc_object *objects[] = {&lock->object, &guard->object, &rlock->object,
-                                            &condition->object, &barrier->object};
+    const struct mproc_object *objects[] = {&lock->object,  &strict->object,    &guard->object,
+                                            &rlock->object, &condition->object, &barrier->object};
     for (size_t i = 0; i < MPROC__COUNT(objects); i++) {
         tell(objects[i]->shm);
     }
@@ -139,6 +139,31 @@ static void use_lock(void)
     CHILD_CHECK(mproc_lock_release(lock) == 0);
     CHILD_CHECK(mproc_lock_get_info(lock, &info) == 0 && !info.is_poisoned);
     CHILD_CHECK(can_die || info.deaths == 0);
+}
+
+/* Whoever inherits it makes the pair whole; but only some say so. */
+static void use_strict(uint32_t random)
+{
+    int rc = mproc_lock_acquire(strict, MPROC_FOREVER);
+    if (rc == MPROC_EPOISONED && can_die) {
+        (void)mproc_lock_consistent(strict); // another one may have been quicker
+        return;
+    }
+    check_pair(&of_strict, rc);
+    of_strict.first++;
+    use_single();
+    of_strict.second++;
+    CHILD_CHECK(rc == MPROC_OK || random % 2 == 0 || mproc_lock_consistent(strict) == 0);
+    CHILD_CHECK(mproc_lock_release(strict) == 0);
+}
+
+/* The permits of the dead are lost. */
+static void use_plain(void)
+{
+    check_pair(&of_plain, mproc_semaphore_acquire(plain, MPROC_FOREVER));
+    of_plain.first++;
+    of_plain.second++;
+    CHILD_CHECK(mproc_semaphore_release(plain) == 0);
 }
 
 static void use_rlock(void)
@@ -223,8 +248,10 @@ static void operate(uint32_t random)
 {
     switch (random % 8) {
     case 0:
-    case 1:
         use_lock();
+        break;
+    case 1:
+        use_strict(random / 8);
         break;
     case 2:
         use_rlock();
@@ -238,6 +265,8 @@ static void operate(uint32_t random)
     case 5:
         if (can_die) {
             try_barrier();
+        } else {
+            use_plain();
         }
         break;
     default:
@@ -272,29 +301,34 @@ static void *work(void *arg)
 static void make_all(void)
 {
     const mproc_semaphore_options robust = {.is_robust = true};
+    const mproc_lock_options strictly = {.is_strict = true};
     const mproc_barrier_options acting = {.action = act};
     CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_rlock_create(&rlock, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_semaphore_create(&single, 1, &robust), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_semaphore_create(&several, N_PERMITS, &robust), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&strict, &strictly), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_semaphore_create(&plain, 1, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&guard, NULL), 0);
     const mproc_condition_options options = {.lock = guard};
     CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, &options), 0);
     CU_ASSERT_EQUAL_FATAL(can_die ? mproc_barrier_create(&barrier, 2, NULL)
                                   : mproc_barrier_create(&barrier, N_THREADS, &acting),
                           0);
-    of_lock = of_rlock = of_single = (struct pair){0, 0};
+    of_lock = of_strict = of_rlock = of_single = of_plain = (struct pair){0, 0};
     tokens = n_acts = n_inside = 0;
 }
 
 static void close_all(void)
 {
     mproc_lock_close(lock);
+    mproc_lock_close(strict);
     mproc_lock_close(guard);
     mproc_rlock_close(rlock);
     mproc_semaphore_close(single);
     mproc_semaphore_close(several);
+    mproc_semaphore_close(plain);
     mproc_event_close(event);
     mproc_condition_close(condition);
     mproc_barrier_close(barrier);
