@@ -398,7 +398,7 @@ static void test_sync__threads_share_all(void)
     int64_t slice = mproc__slice_ns;
     mproc__slice_ns = INT64_MAX / 4; // nothing rests on slices as long as nobody dies
     can_die = false;
-    n_rounds = testlib_count(1000, 100000);
+    n_rounds = testlib_count(2000, 100000);
     run_threads();
     mproc__slice_ns = slice;
     CHECK_FAMILY();
@@ -423,7 +423,7 @@ static void test_sync__threads_die_in_the_middle(void)
     const check_figures before = check_read();
     can_die = true;
     n_rounds = 200;
-    long count = testlib_count(20, 3000);
+    long count = testlib_count(50, 3000);
     for (long i = 0; i < count; i++) {
         mproc__killpoint_fn = end_thread;
         run_threads();

@@ -5,6 +5,7 @@
 #include "stress/stepkill.h"
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "family/check.h"
 #include "family/family.h"
 #include "family/guard.h"
@@ -145,22 +146,34 @@ static void child(int argc, char **argv)
     }
 }
 
-static size_t next_place;
+/* Of the cases that run, in their order. */
+static size_t places[64];
+static size_t next;
 
 static void run(void)
 {
-    kill_all(next_place++);
+    kill_all(places[next++]);
+}
+
+static bool is_wanted(int argc, char **argv, const char *name)
+{
+    bool is_one = argc < 2;
+    for (int i = 1; i < argc; i++) {
+        is_one = is_one || strcmp(argv[i], name) == 0;
+    }
+    return is_one;
 }
 
 int stepkill_main(int argc, char **argv, const char *suite, long cost)
 {
-    testlib_case cases[64];
+    testlib_case cases[MPROC__COUNT(places)];
+    size_t n_wanted = 0;
     child(argc, argv);
     most_cost = cost;
     for (size_t i = 0; i < ops_count; i++) {
         cases[i] = (testlib_case){ops_table[i].name, run};
-        if (argc > 1 && strcmp(argv[1], ops_table[i].name) == 0) {
-            next_place = i;
+        if (is_wanted(argc, argv, ops_table[i].name)) {
+            places[n_wanted++] = i;
         }
     }
     return testlib_main(argc, argv, suite, cases, ops_count);
