@@ -41,6 +41,11 @@ static inline uint32_t mproc__load32_acquire(const uint32_t *p)
     return v;
 }
 
+static inline void mproc__store32_relaxed(uint32_t *p, uint32_t v)
+{
+    *(volatile uint32_t *)p = v;
+}
+
 static inline void mproc__store32_release(uint32_t *p, uint32_t v)
 {
     MPROC__BARRIER();
@@ -180,6 +185,11 @@ static inline uint32_t mproc__load32_relaxed(const uint32_t *p)
 static inline uint32_t mproc__load32_acquire(const uint32_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void mproc__store32_relaxed(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
 static inline void mproc__store32_release(uint32_t *p, uint32_t v)

@@ -47,14 +47,14 @@ void mproc__watch_alarm(void)
     }
 }
 
-/** Wake one of those who sleep long: it will take the watch that is free now. */
+/** Wake one of those who sleep long, and live: it will take the watch that is free now. */
 static void find_successor(const struct mproc__thread_shm *self)
 {
     uint32_t n;
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *word = &slots[i] != self ? bed_of(&slots[i]) : NULL;
-        if (word != NULL) {
+        if (word != NULL && mplat_life_next_dead(&slots[i].life, 1, sizeof(slots[i]), 0) != 0) {
             mplat_wake(word, 1);
             return;
         }

@@ -352,7 +352,7 @@ int mproc_barrier_reset(mproc_barrier *barrier)
     }
     (void)mproc__member_bury_gone(); // whom it has lost by now counts no more
     const mproc__room room = enter(barrier);
-    shm_of(barrier)->losses = mproc__block_losses(barrier->object.offset);
+    mproc__store64_release(&shm_of(barrier)->losses, mproc__block_losses(barrier->object.offset));
     give_verdict(shm_of(barrier), &room, MPROC__SEAT_BROKEN, FILLING);
     leave(barrier, &room);
     return MPROC_OK;
@@ -385,7 +385,7 @@ uint32_t mproc_barrier_n_waiting(const mproc_barrier *barrier)
 
 bool mproc_barrier_is_broken(const mproc_barrier *barrier)
 {
-    return barrier != NULL &&
-           (mproc__load32_acquire(&shm_of(barrier)->state) == BROKEN ||
-            mproc__block_losses(barrier->object.offset) != shm_of(barrier)->losses);
+    return barrier != NULL && (mproc__load32_acquire(&shm_of(barrier)->state) == BROKEN ||
+                               mproc__block_losses(barrier->object.offset) !=
+                                   mproc__load64_acquire(&shm_of(barrier)->losses));
 }

@@ -204,21 +204,39 @@ int mproc_condition_notify_all(mproc_condition *condition)
 
 /* ---- wait ------------------------------------------------------------------------------------ */
 
+/** Take their seats from the dead: from those called by name, or from all. Locked. */
+static void vacate(const mproc__room *room, bool are_all)
+{
+    for (uint32_t i = 0; i < room->shm->n_used; i++) {
+        const struct mproc__seat_shm *seat = mproc__room_seat(room, i);
+        uint64_t thread = mproc__load64_acquire(&seat->thread);
+        bool was_called = mproc__load32_acquire(&seat->state) == MPROC__SEAT_CALLED;
+        if (thread != 0 && (was_called || are_all) && mproc__thread_is_dead(thread)) {
+            // Killed between the two, one too many is called; the other way round, none would be.
+            (void)call(room, was_called ? 1 : 0);
+            mproc__room_leave(room, i);
+        }
+    }
+}
+
 /** Somebody has died. If it had been called by name, call another one. */
 static void pass_on(const mproc__room *room)
 {
     (void)mproc__room_lock(room);
-    for (uint32_t i = 0; i < room->shm->n_used; i++) {
-        const struct mproc__seat_shm *seat = mproc__room_seat(room, i);
-        uint64_t thread = mproc__load64_acquire(&seat->thread);
-        if (mproc__load32_acquire(&seat->state) == MPROC__SEAT_CALLED && thread != 0 &&
-            mproc__thread_is_dead(thread)) {
-            // Killed between the two, one too many is called; the other way round, none would be.
-            (void)call(room, 1);
-            mproc__room_leave(room, i);
-        }
-    }
+    vacate(room, false);
     mproc__room_unlock(room);
+}
+
+/** Take a seat for the calling thread. */
+static int take_seat(const mproc__room *room, uint32_t *ret_number)
+{
+    (void)mproc__room_lock(room);
+    if (mproc__room_is_full(room)) {
+        vacate(room, true); // if nobody ever notifies, nobody else does it
+    }
+    int rc = mproc__room_enter(room, ret_number);
+    mproc__room_unlock(room);
+    return rc;
 }
 
 /** Give up waiting, unless called in the last moment. */
@@ -288,9 +306,7 @@ static int wait_until(mproc_condition *condition, mproc__deadline deadline)
     if (rc < 0) {
         return rc;
     }
-    (void)mproc__room_lock(&room);
-    rc = mproc__room_enter(&room, &number);
-    mproc__room_unlock(&room);
+    rc = take_seat(&room, &number);
     if (rc < 0) {
         return rc;
     }

@@ -23,7 +23,7 @@ int mproc__lock_create(uint32_t kind, const mproc_lock_options *options,
 /** The new holder makes sure of what the dead one left. */
 static void take_over(struct mproc__lock_shm *lock, mproc__thread_id dead)
 {
-    if (lock->state & MPROC__LOCK_STRICT) {
+    if (mproc__load32_relaxed(&lock->state) & MPROC__LOCK_STRICT) {
         mproc__store32_release(&lock->state, MPROC__LOCK_STRICT | MPROC__LOCK_SUSPECT);
     }
     mproc__store64_release(&lock->dead_pid, (uint64_t)mproc__thread_pid(dead));
@@ -42,7 +42,7 @@ static int look_at_history(struct mproc__lock_shm *lock, int rc, mproc__thread_i
     if (rc == MPROC_OWNER_DIED) {
         take_over(lock, dead);
     }
-    lock->depth = 1;
+    mproc__store32_relaxed(&lock->depth, 1);
     return rc;
 }
 
@@ -69,7 +69,7 @@ static inline int acquire(struct mproc__lock_shm *lock, mproc_timeout timeout)
     if (mproc__load32_relaxed(&lock->state) > MPROC__LOCK_STRICT) {
         return look_at_history(lock, MPROC_OK, 0);
     }
-    lock->depth = 1;
+    mproc__store32_relaxed(&lock->depth, 1);
     return MPROC_OK;
 }
 
@@ -84,7 +84,7 @@ static int acquire_again(struct mproc__lock_shm *lock)
     if (lock->depth == UINT32_MAX) {
         return mproc__fail_shortly(MPROC_ERANGE, "acquire: the rlock has been acquired too often");
     }
-    lock->depth++;
+    mproc__store32_relaxed(&lock->depth, lock->depth + 1);
     return MPROC_OK;
 }
 
@@ -118,7 +118,7 @@ static int release_once(struct mproc__lock_shm *lock)
                                    "release: the calling thread does not hold the rlock");
     }
     if (lock->depth > 1) {
-        lock->depth--;
+        mproc__store32_relaxed(&lock->depth, lock->depth - 1);
         return MPROC_OK;
     }
     return release(lock);
@@ -153,7 +153,7 @@ int mproc__lock_resume(const struct mproc_object *object, uint32_t depth)
     struct mproc__lock_shm *lock = mproc__lock_of(object);
     int rc = acquire(lock, MPROC_FOREVER);
     if (rc >= 0) {
-        lock->depth = depth;
+        mproc__store32_relaxed(&lock->depth, depth);
     }
     return rc;
 }
@@ -162,12 +162,13 @@ static int consistent(struct mproc__lock_shm *lock)
 {
     uint32_t state = mproc__load32_acquire(&lock->state);
     bool is_heir = (state & MPROC__LOCK_SUSPECT) && is_mine(lock);
-    if (!is_heir && !(state & MPROC__LOCK_POISONED)) {
+    bool is_due = is_heir || (state & MPROC__LOCK_POISONED) != 0;
+    // Of several who find it poisoned one is right: it may have been taken over from a dead one since.
+    if (!is_due || !mproc__cas32(&lock->state, &state, MPROC__LOCK_STRICT)) {
         return mproc__fail_shortly(MPROC_ESTATE,
                                    "consistent: the lock is not poisoned, and the calling thread "
                                    "has not taken it over from a dead one");
     }
-    mproc__store32_release(&lock->state, MPROC__LOCK_STRICT);
     return MPROC_OK;
 }
 

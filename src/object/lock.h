@@ -3,7 +3,8 @@
  * lock.h: locks and rlocks as other objects use them.
  *
  * Layout  struct mproc__lock_shm is the payload of both; an rlock's kind makes the difference.
- * Locks   mutex guards all the rest, but for MPROC__LOCK_POISONED, which anybody may take away
+ * Locks   mutex guards all the rest, but for MPROC__LOCK_POISONED, which anybody may take away;
+ *         anybody may look at all of it
  * Death   the next holder sets depth anew; what else the dead one had begun, it repeats
  */
 #ifndef MPROC_OBJECT_LOCK_H

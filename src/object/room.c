@@ -10,8 +10,6 @@
 #include "family/block.h"
 #include "family/thread.h"
 
-#include <string.h>
-
 #define FIRST_SEGMENT 64u
 
 struct mproc__seat_shm *mproc__room_seat(const mproc__room *room, uint32_t number)
@@ -31,6 +29,12 @@ struct mproc__seat_shm *mproc__room_seat(const mproc__room *room, uint32_t numbe
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
+/** Others look at it without the lock. */
+static void set_length(const mproc__room *room, uint32_t line, uint32_t length)
+{
+    mproc__store32_relaxed(&room->shm->line[line].length, length);
+}
+
 /** Put a seat in a line behind another one: its number + 1; 0: at the front. */
 static void link_behind(const mproc__room *room, uint32_t number, enum mproc__line line,
                         uint32_t behind)
@@ -44,7 +48,7 @@ static void link_behind(const mproc__room *room, uint32_t number, enum mproc__li
     seat->next = *to_it;
     *(seat->next != 0 ? &mproc__room_seat(room, seat->next - 1)->previous : last) = number + 1;
     *to_it = number + 1;
-    room->shm->line[line].length++;
+    set_length(room, line, room->shm->line[line].length + 1);
 }
 
 void mproc__room_link(const mproc__room *room, uint32_t number, enum mproc__line line)
@@ -73,7 +77,7 @@ void mproc__room_unlink(const mproc__room *room, uint32_t number)
             seat->next;
         *(seat->next != 0 ? &mproc__room_seat(room, seat->next - 1)->previous : last) =
             seat->previous;
-        room->shm->line[seat->line].length--;
+        set_length(room, seat->line, room->shm->line[seat->line].length - 1);
         seat->line = MPROC__LINE_NONE;
     }
 }
@@ -125,6 +129,12 @@ static uint32_t capacity(const mproc__room *room, uint32_t *ret_parts)
         (*ret_parts)++;
     }
     return n;
+}
+
+bool mproc__room_is_full(const mproc__room *room)
+{
+    uint32_t unused;
+    return room->shm->free == 0 && room->shm->n_used == capacity(room, &unused);
 }
 
 /** One more segment: it is there when the container holds it. */
@@ -184,7 +194,10 @@ int mproc__room_enter(const mproc__room *room, uint32_t *ret_number)
 static void relink(const mproc__room *room)
 {
     struct mproc__room_shm *shm = room->shm;
-    memset(shm->line, 0, sizeof(shm->line));
+    for (uint32_t line = 0; line < MPROC__LINES; line++) {
+        shm->line[line].first = shm->line[line].last = 0;
+        set_length(room, line, 0);
+    }
     shm->free = 0;
     for (uint32_t i = 0; i < shm->n_used; i++) {
         struct mproc__seat_shm *seat = mproc__room_seat(room, i);

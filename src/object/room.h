@@ -60,7 +60,7 @@ struct mproc__room_shm {
     uint64_t tickets;
     struct {
         uint32_t first, last; /**< number + 1; 0: none */
-        uint32_t length;
+        uint32_t length;      /**< anybody may look at it */
     } line[MPROC__LINES];
     uint32_t free;   /**< first free seat: number + 1 */
     uint32_t n_used; /**< seats [0, n_used) have been somebody's */
@@ -83,6 +83,9 @@ void mproc__room_unlock(const mproc__room *room);
 
 /** The seat with a number below n_used. */
 struct mproc__seat_shm *mproc__room_seat(const mproc__room *room, uint32_t number);
+
+/** Whether the next one to come needs a seat that others have left, or a new segment. Locked. */
+bool mproc__room_is_full(const mproc__room *room);
 
 /**
  * Take a seat for the calling thread, at the end of the line. Locked.

@@ -6,7 +6,6 @@
 
 #include "base/compiler.h"
 #include "family/block.h"
-#include "family/check.h"
 #include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
@@ -14,6 +13,7 @@
 #include "family/member.h"
 #include "family/mutex.h"
 #include "family/thread.h"
+#include "family/victim.h"
 #include "mproc/error.h"
 #include "support/testlib.h"
 
@@ -25,22 +25,11 @@
 static mproc__hold held[2];
 static mproc__member_id other;
 
-struct ops_shm *ops_at(uint64_t shared)
-{
-    return mproc__block_at(shared);
-}
-
 static mproc__hold create(uint64_t size, uint32_t n_references)
 {
     mproc__hold hold = {0, 0};
     CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, size, n_references, true, &hold) == 0);
     return hold;
-}
-
-uint64_t ops_share(void)
-{
-    check_widen(70); // what a victim holds passes through this process's ledger at its burial
-    return create(sizeof(struct ops_shm), 0).offset;
 }
 
 /* ---- threads and locks ------------------------------------------------------------------------- */
@@ -61,7 +50,7 @@ static void enter(uint64_t shared)
 static void leave_before_dead(uint64_t shared)
 {
     mproc__thread_leave();
-    uint64_t dead = mproc__load64_relaxed(&ops_at(shared)->mutex);
+    uint64_t dead = mproc__load64_relaxed(&victim_shm(shared)->mutex);
     mproc__store32_release(&mproc__shm()->thread_hint, ((uint32_t)(dead >> 1) & 0xffff) - 1);
 }
 
@@ -79,7 +68,7 @@ static void leave_full(uint64_t shared)
 
 static void take_over(uint64_t shared)
 {
-    struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&ops_at(shared)->mutex;
+    struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&victim_shm(shared)->mutex;
     int rc = mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER, NULL);
     CHILD_CHECK(rc == MPROC_OWNER_DIED);
     (void)mproc__mutex_release(mutex);
@@ -262,29 +251,29 @@ static void sweep(uint64_t shared)
 }
 
 const ops_op ops_table[] = {
-    {"register in a fresh slot", leave, enter},
-    {"register in a dead slot", leave_before_dead, enter},
-    {"register in a new batch", leave_full, enter},
-    {"give a slot back", NULL, leave},
-    {"take a lock over", NULL, take_over},
-    {"take the family lock over", NULL, lock_family},
-    {"create a small block", NULL, create_small},
-    {"create a block in a new span", NULL, create_span},
-    {"create a large block", NULL, create_large},
-    {"release a small block", prepare_one, release},
-    {"release a large block", prepare_large, release},
-    {"release a huge block", prepare_huge, release},
-    {"release a block that holds others", prepare_tree, release},
-    {"attach", NULL, attach},
-    {"embed", prepare_one, embed},
-    {"grow the ledger", fill_ledger, attach},
-    {"make a member", NULL, new_member},
-    {"give", new_and_one, give},
-    {"adopt", new_member, adopt},
-    {"clone a ledger", prepare_clone, clone},
-    {"bury", prepare_dead, bury},
-    {"free a member", prepare_buried, free_member},
-    {"sweep", prepare_orphan, sweep},
+    {"register in a fresh slot", leave, enter, NULL},
+    {"register in a dead slot", leave_before_dead, enter, NULL},
+    {"register in a new batch", leave_full, enter, NULL},
+    {"give a slot back", NULL, leave, NULL},
+    {"take a lock over", NULL, take_over, NULL},
+    {"take the family lock over", NULL, lock_family, NULL},
+    {"create a small block", NULL, create_small, NULL},
+    {"create a block in a new span", NULL, create_span, NULL},
+    {"create a large block", NULL, create_large, NULL},
+    {"release a small block", prepare_one, release, NULL},
+    {"release a large block", prepare_large, release, NULL},
+    {"release a huge block", prepare_huge, release, NULL},
+    {"release a block that holds others", prepare_tree, release, NULL},
+    {"attach", NULL, attach, NULL},
+    {"embed", prepare_one, embed, NULL},
+    {"grow the ledger", fill_ledger, attach, NULL},
+    {"make a member", NULL, new_member, NULL},
+    {"give", new_and_one, give, NULL},
+    {"adopt", new_member, adopt, NULL},
+    {"clone a ledger", prepare_clone, clone, NULL},
+    {"bury", prepare_dead, bury, NULL},
+    {"free a member", prepare_buried, free_member, NULL},
+    {"sweep", prepare_orphan, sweep, NULL},
 };
 
 const size_t ops_count = MPROC__COUNT(ops_table);

@@ -51,7 +51,7 @@ static int kill_one(uint64_t shared, uint64_t place, int nth)
 
 static void test_kill__at_each_point(void)
 {
-    uint64_t shared = ops_share();
+    uint64_t shared = victim_share();
     const check_figures before = check_read();
 #ifdef _WIN32 // a start takes ten times as long
     const int step = (int)testlib_count(67, 1);
@@ -94,8 +94,8 @@ static int die_in_trim(const mproc_args *args)
     CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared, &point) == 0);
     CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, TRIM_BYTES, 0, false, &hold) == 0);
     memset(mproc__block_at(hold.offset), 0xaa, TRIM_BYTES);
-    victim_set_word(&ops_at(shared)->progress, 1);
-    victim_wait_for(&ops_at(shared)->go, 1);
+    victim_set_word(&victim_shm(shared)->progress, 1);
+    victim_wait_for(&victim_shm(shared)->go, 1);
     victim_die_at(point, 1);
     mproc__block_release(hold);
     return 0;
@@ -115,9 +115,9 @@ static void check_zero(uint64_t shared, const char *point)
     enum { N = 4 };
     mproc__hold fillers[N];
     const check_figures before = check_read();
-    *ops_at(shared) = (struct ops_shm){0};
+    *victim_shm(shared) = (struct victim_shm){0};
     mproc_process *process = victim_start(die_in_trim, MPROC_ARGS(shared, point));
-    victim_wait_for(&ops_at(shared)->progress, 1);
+    victim_wait_for(&victim_shm(shared)->progress, 1);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < N; i++) {
             fillers[i] = fill(FILLER_BYTES, false);
@@ -127,7 +127,7 @@ static void check_zero(uint64_t shared, const char *point)
                 mproc__block_release(fillers[i]);
             }
             CU_ASSERT(mproc__shm()->heap.kept > 256);
-            victim_set_word(&ops_at(shared)->go, 1);
+            victim_set_word(&victim_shm(shared)->go, 1);
             size_t unused;
             CU_ASSERT_EQUAL(mproc_process_wait_any(&process, 1, mproc_seconds(60), &unused), 0);
         }
@@ -152,7 +152,7 @@ static void check_zero(uint64_t shared, const char *point)
 
 static void test_kill__zeroed_means_zero_after_a_kill(void)
 {
-    uint64_t shared = ops_share();
+    uint64_t shared = victim_share();
     check_zero(shared, "pages.unsure");
     check_zero(shared, "pages.discarded");
 }
@@ -163,7 +163,7 @@ static int die_in_sweep(const mproc_args *args)
     uint64_t shared;
     int nth;
     CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared, &nth) == 0);
-    victim_wait_for(&ops_at(shared)->go, 1);
+    victim_wait_for(&victim_shm(shared)->go, 1);
     victim_die_at(NULL, nth);
     mproc__member_sweep();
     victim_live();
@@ -173,10 +173,10 @@ static int die_in_sweep(const mproc_args *args)
 static void test_kill__a_sweep_is_not_lost(void)
 {
     int code = 1;
-    uint64_t shared = ops_share();
+    uint64_t shared = victim_share();
     for (int nth = 1; code != 0 && nth < 2000; nth++) {
         mproc__member_sweep();
-        *ops_at(shared) = (struct ops_shm){0};
+        *victim_shm(shared) = (struct victim_shm){0};
         const check_figures before = check_read();
         mproc__member_id parent;
         mproc__member_id child;
@@ -185,7 +185,7 @@ static void test_kill__a_sweep_is_not_lost(void)
         CU_ASSERT_EQUAL_FATAL(mproc__member_new(parent, "orphan", &child), 0);
         mproc__member_bury(parent);
         mproc__member_free(parent);
-        victim_set_word(&ops_at(shared)->go, 1);
+        victim_set_word(&victim_shm(shared)->go, 1);
         code = victim_join(sweeper);
         mproc__member_sweep();
         CHECK_BACK_TO(before);

@@ -7,6 +7,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "family/block.h"
+#include "family/check.h"
 #include "family/family.h"
 #include "family/layout.h"
 #include "family/mutex.h"
@@ -86,8 +87,8 @@ void victim_prepare(uint64_t shared, uint64_t place)
     if (ops_table[place].prepare != NULL) {
         ops_table[place].prepare(shared);
     }
-    victim_set_word(&ops_at(shared)->progress, 1);
-    victim_wait_for(&ops_at(shared)->go, place == ops_recover ? 2 : 1);
+    victim_set_word(&victim_shm(shared)->progress, 1);
+    victim_wait_for(&victim_shm(shared)->go, place == ops_recover ? 2 : 1);
 }
 
 /* Dies as the owner of a mutex; which also tells its thread's id. */
@@ -95,7 +96,7 @@ static int die_with_mutex(const mproc_args *args)
 {
     uint64_t shared;
     CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared) == 0);
-    struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&ops_at(shared)->mutex;
+    struct mproc__mutex_shm *mutex = (struct mproc__mutex_shm *)(void *)&victim_shm(shared)->mutex;
     CHILD_CHECK(mproc__mutex_acquire(mutex, mproc__thread_self(), MPROC__NEVER, NULL) == 0);
     die();
 }
@@ -108,13 +109,27 @@ static int die_in_commit(const mproc_args *args)
     CHILD_CHECK(mproc__family_enter() == 0 && MPROC_UNPACK(args, &shared) == 0);
     CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, 100, 1, false, &hold) == 0);
     CHILD_CHECK(mproc__block_embed(hold.offset, shared) == 0);
-    victim_wait_for(&ops_at(shared)->go, 1);
+    victim_wait_for(&victim_shm(shared)->go, 1);
     victim_die_at("journal.store", 3);
     mproc__block_release(hold);
     return 1;
 }
 
+struct victim_shm *victim_shm(uint64_t shared)
+{
+    return mproc__block_at(shared);
+}
+
 /* ---- in the test ------------------------------------------------------------------------------ */
+
+uint64_t victim_share(void)
+{
+    mproc__hold hold = {0, 0};
+    check_widen(70); // what a victim holds passes through this process's ledger at its burial
+    CU_ASSERT_EQUAL_FATAL(
+        mproc__block_create(MPROC__KIND_TEST, sizeof(struct victim_shm), 0, true, &hold), 0);
+    return hold.offset;
+}
 
 mproc_process *victim_start(mproc_process_fn fn, const mproc_args *args)
 {
@@ -151,8 +166,8 @@ static void await_death(mproc_process *process)
 
 mproc_process *victim_begin(victim_set *set, mproc_process_fn fn, const mproc_args *args)
 {
-    struct ops_shm *shm = ops_at(set->shared);
-    *shm = (struct ops_shm){0};
+    struct victim_shm *shm = victim_shm(set->shared);
+    *shm = (struct victim_shm){0};
     if (set->place == ops_takeover || set->place == ops_dead_slot) {
         set->first = victim_start(die_with_mutex, MPROC_ARGS(set->shared));
         await_death(set->first);
@@ -163,6 +178,10 @@ mproc_process *victim_begin(victim_set *set, mproc_process_fn fn, const mproc_ar
     }
     if (set->place == ops_recover) {
         set->first = victim_start(die_in_commit, MPROC_ARGS(set->shared));
+    }
+    const ops_part *part = ops_table[set->place].part;
+    if (part != NULL && part->meet != NULL) {
+        part->meet();
     }
     victim_set_word(&shm->go, 1);
     if (set->place == ops_recover) {
@@ -180,7 +199,7 @@ void victim_end(victim_set *set)
     }
     if (set->place == ops_takeover) {
         struct mproc__mutex_shm *mutex =
-            (struct mproc__mutex_shm *)(void *)&ops_at(set->shared)->mutex;
+            (struct mproc__mutex_shm *)(void *)&victim_shm(set->shared)->mutex;
         int rc = mproc__mutex_acquire(mutex, mproc__thread_self(),
                                       mproc__deadline_in(mproc_seconds(60)), NULL);
         CU_ASSERT(rc == MPROC_OWNER_DIED || rc == MPROC_OK);

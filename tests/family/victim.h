@@ -9,14 +9,27 @@
 
 #include <stdint.h>
 
+/* What a test shares with its victims: the payload of a block. */
+struct victim_shm {
+    uint64_t mutex;    /* a struct mproc__mutex_shm that the test's first victim has died with */
+    uint32_t progress; /* 1: prepared, 2: the operation has ended */
+    uint32_t go;       /* the victim may begin */
+};
+
 /** A victim of an operation (ops.h), and the one that must have died before it in some of them. */
 typedef struct victim_set {
-    uint64_t shared; /* ops_share() */
+    uint64_t shared; /* victim_share() */
     uint64_t place;  /* of the operation */
     mproc_process *first;
 } victim_set;
 
+/** The state that a test shares with its victims. */
+struct victim_shm *victim_shm(uint64_t shared);
+
 /* In the test: */
+
+/** Make a block as the victims get it; its reference. */
+uint64_t victim_share(void);
 
 /** Start a process, by fork where there is one. */
 mproc_process *victim_start(mproc_process_fn fn, const mproc_args *args);

@@ -253,6 +253,28 @@ static void test_condition__passes_the_dead_over(void)
     mproc_condition_close(condition);
 }
 
+/* A bug once: the seats of those killed while nobody notified, or when all had been, were lost. */
+static void test_condition__the_dead_give_up_their_seats(void)
+{
+    mproc_condition *condition = make_condition(NULL);
+    mproc_block *block = make_words(WORDS);
+    mproc_arena_stats before = settled_stats();
+    for (size_t i = 0; i < 15; i++) {
+        mproc_process *waiter = start_waiter(condition, block);
+        lock(condition);
+        if (i % 3 != 0) { // by name or with all
+            CU_ASSERT_EQUAL(mproc_condition_notify(condition, i % 3 == 1 ? 1 : UINT32_MAX), 1);
+        }
+        CU_ASSERT_EQUAL(mproc_process_kill(waiter), MPROC_OK);
+        CU_ASSERT_EQUAL(end_of(waiter), CODE_KILLED);
+        unlock(condition);
+    }
+    mproc_arena_stats after = settled_stats();
+    CU_ASSERT(is_same_arena(&before, &after));
+    mproc_block_close(block);
+    mproc_condition_close(condition);
+}
+
 /** The notice came to one who dies before it has the lock again. */
 static void test_condition__a_notice_does_not_die(void)
 {
@@ -382,6 +404,7 @@ static const testlib_case cases[] = {
     {"loses_no_notice", test_condition__loses_no_notice},
     {"wait_for_gives_up", test_condition__wait_for_gives_up},
     {"passes_the_dead_over", test_condition__passes_the_dead_over},
+    {"the_dead_give_up_their_seats", test_condition__the_dead_give_up_their_seats},
     {"a_notice_does_not_die", test_condition__a_notice_does_not_die},
     {"tells_that_the_locks_holder_died", test_condition__tells_that_the_locks_holder_died},
     {"wakes_a_crowd", test_condition__wakes_a_crowd},
