@@ -16,7 +16,7 @@
 /* Threads are looked at for nothing; for processes the system must be asked. */
 #define ROUNDS_TO_MEMBERS 10
 
-int64_t mproc__long_slice_ns = (int64_t)2 * 1000000000;
+int64_t mproc__long_slice_ns = (int64_t)5 * 1000000000;
 
 uint64_t mproc__watch_alarms(void)
 {

@@ -4,8 +4,9 @@
  *
  * Why       Who notifies must not depend on those who wait: one may be dead, or stopped.
  * How       Each waiter has a seat in a room, in the order of arrival, and sleeps on that seat. A notice
- *           takes the first living ones out of the line. Of all that notify_all releases, only two are
- *           woken; the rest is the herd, and each that has got the lock again wakes the next.
+ *           takes the first living ones out of the line, and who has the lock wakes them by releasing
+ *           it. Of all that notify_all releases, one is woken; the rest is the herd, and each that has
+ *           got the lock again has the next one woken.
  * Always    C1  a seat that was called by name stays its thread's until that has the lock again: should
  *               it die before, another one is called in its place
  * Locks     the room's, never held while waiting for the condition's own
@@ -26,8 +27,6 @@
 #include "object/room.h"
 
 #include <stddef.h>
-
-#define WOKEN_AT_ONCE 2
 
 struct condition_shm {
     struct mproc__room_shm room;
@@ -138,7 +137,7 @@ static struct mproc__seat_shm *first_living(const mproc__room *room, enum mproc_
 }
 
 /** Call up to n by name. Locked. */
-static uint32_t call(const mproc__room *room, uint32_t n)
+static uint32_t call(const mproc__room *room, const struct mproc_object *lock, uint32_t n)
 {
     uint32_t count = 0;
     uint32_t number;
@@ -148,18 +147,28 @@ static uint32_t call(const mproc__room *room, uint32_t n)
         MPROC__KILLPOINT("condition.called");
         mproc__room_unlink(room, number);
         if (old == MPROC__SEAT_ASLEEP) {
-            mplat_wake(&seat->state, 1);
+            mproc__lock_wake(lock, &seat->state);
         }
         count++;
     }
     return count;
 }
 
-/** Release all, and wake the first of them. Locked. */
-static uint32_t release_all(const mproc__room *room)
+/** Have the next one of the herd woken. Locked. */
+static void drive(const mproc__room *room, const struct mproc_object *lock)
+{
+    uint32_t number;
+    struct mproc__seat_shm *seat = first_living(room, MPROC__LINE_HERD, &number);
+    if (seat != NULL) {
+        mproc__room_unlink(room, number);
+        mproc__lock_wake(lock, &seat->state);
+    }
+}
+
+/** Release all, and have the first of them woken. Locked. */
+static uint32_t release_all(const mproc__room *room, const struct mproc_object *lock)
 {
     uint32_t count = 0;
-    uint32_t n_woken = 0;
     uint32_t number;
     struct mproc__seat_shm *seat;
     while ((seat = first_living(room, MPROC__LINE_WAITING, &number)) != NULL) {
@@ -167,16 +176,11 @@ static uint32_t release_all(const mproc__room *room)
         MPROC__KILLPOINT("condition.released");
         mproc__room_unlink(room, number);
         count++;
-        if (old != MPROC__SEAT_ASLEEP) {
-            continue; // it is on its way
-        }
-        if (n_woken < WOKEN_AT_ONCE) {
-            mplat_wake(&seat->state, 1);
-            n_woken++;
-        } else {
+        if (old == MPROC__SEAT_ASLEEP) { // else it is on its way
             mproc__room_link(room, number, MPROC__LINE_HERD);
         }
     }
+    drive(room, lock);
     return count;
 }
 
@@ -192,7 +196,7 @@ int mproc_condition_notify(mproc_condition *condition, uint32_t n)
         return rc;
     }
     (void)mproc__room_lock(&room);
-    uint32_t count = n == UINT32_MAX ? release_all(&room) : call(&room, n);
+    uint32_t count = n == UINT32_MAX ? release_all(&room, &lock) : call(&room, &lock, n);
     mproc__room_unlock(&room);
     return (int)count;
 }
@@ -205,7 +209,7 @@ int mproc_condition_notify_all(mproc_condition *condition)
 /* ---- wait ------------------------------------------------------------------------------------ */
 
 /** Take their seats from the dead: from those called by name, or from all. Locked. */
-static void vacate(const mproc__room *room, bool are_all)
+static void vacate(const mproc__room *room, const struct mproc_object *lock, bool are_all)
 {
     for (uint32_t i = 0; i < room->shm->n_used; i++) {
         const struct mproc__seat_shm *seat = mproc__room_seat(room, i);
@@ -213,26 +217,26 @@ static void vacate(const mproc__room *room, bool are_all)
         bool was_called = mproc__load32_acquire(&seat->state) == MPROC__SEAT_CALLED;
         if (thread != 0 && (was_called || are_all) && mproc__thread_is_dead(thread)) {
             // Killed between the two, one too many is called; the other way round, none would be.
-            (void)call(room, was_called ? 1 : 0);
+            (void)call(room, lock, was_called ? 1 : 0);
             mproc__room_leave(room, i);
         }
     }
 }
 
 /** Somebody has died. If it had been called by name, call another one. */
-static void pass_on(const mproc__room *room)
+static void pass_on(const mproc__room *room, const struct mproc_object *lock)
 {
     (void)mproc__room_lock(room);
-    vacate(room, false);
+    vacate(room, lock, false);
     mproc__room_unlock(room);
 }
 
 /** Take a seat for the calling thread. */
-static int take_seat(const mproc__room *room, uint32_t *ret_number)
+static int take_seat(const mproc__room *room, const struct mproc_object *lock, uint32_t *ret_number)
 {
     (void)mproc__room_lock(room);
     if (mproc__room_is_full(room)) {
-        vacate(room, true); // if nobody ever notifies, nobody else does it
+        vacate(room, lock, true); // if nobody ever notifies, nobody else does it
     }
     int rc = mproc__room_enter(room, ret_number);
     mproc__room_unlock(room);
@@ -253,8 +257,8 @@ static bool give_up(const mproc__room *room, uint32_t number)
 }
 
 /** True: the seat was called. False: time is up, and the seat is given back. */
-static bool await_call(const mproc__room *room, uint32_t number, mproc__deadline deadline,
-                       uint64_t alarms)
+static bool await_call(const mproc__room *room, const struct mproc_object *lock, uint32_t number,
+                       mproc__deadline deadline, uint64_t alarms)
 {
     uint32_t *state = &mproc__room_seat(room, number)->state;
     if (deadline != 0) {
@@ -275,22 +279,17 @@ static bool await_call(const mproc__room *room, uint32_t number, mproc__deadline
         MPROC__KILLPOINT("condition.woken");
         if (mproc__watch_alarms() != alarms) {
             alarms = mproc__watch_alarms();
-            pass_on(room);
+            pass_on(room, lock);
         }
     }
 }
 
 /** With the lock again: the next of the herd may come. */
-static void come_back(const mproc__room *room, uint32_t number)
+static void come_back(const mproc__room *room, const struct mproc_object *lock, uint32_t number)
 {
-    uint32_t next;
     (void)mproc__room_lock(room);
     mproc__room_leave(room, number);
-    struct mproc__seat_shm *seat = first_living(room, MPROC__LINE_HERD, &next);
-    if (seat != NULL) {
-        mproc__room_unlink(room, next);
-        mplat_wake(&seat->state, 1);
-    }
+    drive(room, lock);
     mproc__room_unlock(room);
 }
 
@@ -306,7 +305,7 @@ static int wait_until(mproc_condition *condition, mproc__deadline deadline)
     if (rc < 0) {
         return rc;
     }
-    rc = take_seat(&room, &number);
+    rc = take_seat(&room, &lock, &number);
     if (rc < 0) {
         return rc;
     }
@@ -316,10 +315,10 @@ static int wait_until(mproc_condition *condition, mproc__deadline deadline)
         return rc;
     }
     MPROC__KILLPOINT("condition.suspended");
-    bool was_called = await_call(&room, number, deadline, alarms);
+    bool was_called = await_call(&room, &lock, number, deadline, alarms);
     rc = mproc__lock_resume(&lock, depth);
     if (was_called) {
-        come_back(&room, number);
+        come_back(&room, &lock, number);
     }
     return rc != MPROC_OK || was_called
                ? rc

@@ -4,8 +4,10 @@
  */
 #include "object/lock.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
+#include "family/layout.h"
 #include "family/thread.h"
 
 #include <stddef.h>
@@ -93,9 +95,30 @@ static int release(struct mproc__lock_shm *lock)
     if (mproc__load32_relaxed(&lock->state) & MPROC__LOCK_SUSPECT) {
         mproc__store32_release(&lock->state, MPROC__LOCK_STRICT | MPROC__LOCK_POISONED);
     }
-    return mproc__mutex_release(&lock->mutex)
-               ? MPROC_OK
-               : mproc__fail_shortly(MPROC_ESTATE, "release: the lock is not locked");
+    uint64_t due = mproc__load64_relaxed(&lock->due);
+    if (due != 0) {
+        mproc__store64_release(&lock->due, 0);
+    }
+    bool was_locked = mproc__mutex_release(&lock->mutex);
+    if (due != 0) {
+        MPROC__KILLPOINT("lock.due"); /* DEATH: the sleeper looks again */
+        mplat_wake(mproc__at(due), 1);
+    }
+    return was_locked ? MPROC_OK
+                      : mproc__fail_shortly(MPROC_ESTATE, "release: the lock is not locked");
+}
+
+void mproc__lock_wake(const struct mproc_object *object, uint32_t *word)
+{
+    struct mproc__lock_shm *lock = mproc__lock_of(object);
+    if (is_mine(lock)) {
+        uint64_t before = mproc__load64_relaxed(&lock->due);
+        mproc__store64_release(&lock->due, mproc__offset_of(word));
+        word = before != 0 ? mproc__at(before) : NULL;
+    }
+    if (word != NULL) {
+        mplat_wake(word, 1);
+    }
 }
 
 int mproc__lock_check_held(const struct mproc_object *object)

@@ -28,6 +28,8 @@ struct mproc__lock_shm {
     uint32_t state;
     uint64_t deaths;
     uint64_t dead_pid;
+    uint64_t
+        due; /**< offset of a word on which one is to be woken when the lock is released; 0: none */
 };
 
 static inline struct mproc__lock_shm *mproc__lock_of(const struct mproc_object *object)
@@ -48,6 +50,12 @@ int mproc__lock_release(const struct mproc_object *object);
  */
 int mproc__lock_suspend(const struct mproc_object *object, uint32_t *ret_depth);
 int mproc__lock_resume(const struct mproc_object *object, uint32_t depth);
+
+/**
+ * Wake one who sleeps on `word` and will want the lock: at once, or, when the calling thread holds it,
+ * with the release, or it would come in vain.
+ */
+void mproc__lock_wake(const struct mproc_object *object, uint32_t *word);
 
 /** Whether the calling thread can say that it holds the lock. As mproc__lock_suspend. */
 int mproc__lock_check_held(const struct mproc_object *object);
