@@ -63,7 +63,12 @@ static void check_empty(const struct mproc_object *object)
 
 static void make_condition(void)
 {
-    CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, NULL), 0);
+    mproc_condition_options options = {NULL, NULL};
+    CU_ASSERT_EQUAL_FATAL(mproc_rlock_create(&options.rlock, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, &options), 0);
+    survivor_locks[0] = options.rlock->object.shm; // the mutex comes first in both
+    survivor_locks[1] = condition->object.shm;
+    mproc_rlock_close(options.rlock);
 }
 
 /** Wait for one notice. */
@@ -297,6 +302,8 @@ static void make_barrier(uint32_t parties, const mproc_barrier_options *options)
 {
     mproc__store32_release(&survivor_stop, 0);
     CU_ASSERT_EQUAL_FATAL(mproc_barrier_create(&barrier, parties, options), 0);
+    survivor_locks[0] = NULL;
+    survivor_locks[1] = barrier->object.shm;
 }
 
 static void for_two(void)
