@@ -343,6 +343,13 @@ static void one_comes(void)
     survivor_await_asleep(1);
 }
 
+static void two_come(void)
+{
+    survivor_start(0, come);
+    survivor_start(1, come);
+    survivor_await_asleep(2);
+}
+
 static void one_will_come(void)
 {
     survivor_start(0, come_then);
@@ -391,6 +398,15 @@ static void after_last(bool is_done)
     CU_ASSERT(rc == 0 || (rc == MPROC_EBROKEN && !is_done));
 }
 
+/* Both pass, or neither. */
+static void after_last_of_three(bool is_done)
+{
+    int first = survivor_end(0);
+    int second = survivor_end(1);
+    bool have_passed = (first == 0 && second == 1) || (first == 1 && second == 0);
+    CU_ASSERT(have_passed || (first == MPROC_EBROKEN && second == MPROC_EBROKEN && !is_done));
+}
+
 static void after_first(bool is_done)
 {
     mproc__store32_release(&survivor_stop, 1);
@@ -432,6 +448,7 @@ const ops_op ops_table[] = {
     {"come first to a barrier", NULL, come_briefly, BARRIER(for_two, NULL, after_lonely)},
     {"come second of three", NULL, come_briefly, BARRIER(for_three, one_comes, after_broken)},
     {"come last", NULL, come_and_pass, BARRIER(for_two, one_comes, after_last)},
+    {"come last of three", NULL, come_and_pass, BARRIER(for_three, two_come, after_last_of_three)},
     {"come last, and act", NULL, come_and_pass,
      BARRIER(for_two_with_action, one_comes, after_last)},
     {"come first, and pass", NULL, come_and_pass, BARRIER(for_two, one_will_come, after_first)},
