@@ -17,6 +17,7 @@
 #include "mproc/mproc.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define N_THREADS 8
 #define N_PERMITS 3
@@ -39,6 +40,7 @@ static uint64_t tokens;          /* the condition's */
 static uint32_t n_inside;        /* of those with one of several permits */
 static uint64_t mark[N_THREADS]; /* the barrier's: what each wrote before it came */
 static uint64_t n_acts;
+static uint64_t n_crowd, n_crowds; /* who waits to be notified with all; how often that was */
 
 static long n_rounds;
 static bool can_die;
@@ -228,9 +230,33 @@ static void use_barrier(size_t self, uint64_t round)
     for (size_t i = 0; i < N_THREADS; i++) {
         CHILD_CHECK(mark[i] == round);
     }
-    CHILD_CHECK(n_acts == 2 * round + 1);
+    CHILD_CHECK(n_acts % 2 == 1);
     CHILD_CHECK(mproc_barrier_wait(barrier, MPROC_FOREVER) >= 0);
     CHILD_CHECK(!mproc_barrier_is_broken(barrier));
+}
+
+/* All but one wait, and that one notifies them when they all do: each must be woken. */
+static void use_crowd(size_t self, uint64_t round)
+{
+    bool has_notified = false;
+    CHILD_CHECK(mproc_condition_acquire(condition, MPROC_FOREVER) == 0);
+    n_crowd += self != 0 ? 1 : 0;
+    while (self != 0 && n_crowds <= round) {
+        CHILD_CHECK(mproc_condition_wait(condition, MPROC_FOREVER) == 0);
+    }
+    while (self == 0 && !has_notified) {
+        has_notified = n_crowd == N_THREADS - 1;
+        if (has_notified) {
+            n_crowd = 0;
+            n_crowds++;
+            CHILD_CHECK(mproc_condition_notify_all(condition) == N_THREADS - 1);
+        } else {
+            CHILD_CHECK(mproc_condition_release(condition) == 0);
+            (void)sched_yield();
+            CHILD_CHECK(mproc_condition_acquire(condition, MPROC_FOREVER) == 0);
+        }
+    }
+    CHILD_CHECK(mproc_condition_release(condition) == 0);
 }
 
 /* Two pass, if they come soon enough and neither dies. */
@@ -289,6 +315,8 @@ static void *work(void *arg)
         operate(next_random(&self->seed));
         if (!can_die && i % 16 == 0) {
             use_barrier(self->number, (uint64_t)i / 16);
+            use_crowd(self->number, (uint64_t)i / 16);
+            use_barrier(self->number, (uint64_t)i / 16);
         }
     }
     hits_left = 0;
@@ -318,6 +346,7 @@ static void make_all(void)
                           0);
     of_lock = of_strict = of_rlock = of_single = of_plain = (struct pair){0, 0};
     tokens = n_acts = n_inside = 0;
+    n_crowd = n_crowds = 0;
 }
 
 static void close_all(void)

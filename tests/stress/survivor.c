@@ -5,7 +5,9 @@
 #include "stress/survivor.h"
 
 #include "base/atomic.h"
+#include "base/compiler.h"
 #include "family/family.h"
+#include "family/layout.h"
 #include "family/ops.h"
 #include "family/sleep.h"
 #include "family/thread.h"
@@ -31,6 +33,7 @@ static struct survivor {
 } all[MOST];
 
 uint32_t survivor_stop;
+uint64_t *survivor_locks[2];
 
 void survivor_setup(void)
 {
@@ -78,6 +81,18 @@ bool survivor_is(uint64_t thread)
     return is_one;
 }
 
+/** Whether a thread sleeps on a word for its own sake, not on a lock on its way there. */
+static bool is_at_home(const struct mproc__thread_shm *slot)
+{
+    uint64_t bed = mproc__load64_acquire(&slot->asleep);
+    bool is_home = bed != 0 && bed != mproc__offset_of(mproc__low32(&mproc__shm()->lock.word));
+    for (size_t i = 0; i < MPROC__COUNT(survivor_locks); i++) {
+        is_home = is_home && (survivor_locks[i] == NULL ||
+                              bed != mproc__offset_of(mproc__low32(survivor_locks[i])));
+    }
+    return is_home;
+}
+
 /** The dead do not count: one that has been killed asleep keeps its note until it is buried. */
 static uint32_t count_asleep(void)
 {
@@ -86,7 +101,7 @@ static uint32_t count_asleep(void)
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n_slots);
     for (int i = 0; i < MOST; i++) {
         uint64_t place = mproc__load64_acquire(&all[i].id) >> 1 & 0xffff;
-        count += place != 0 && mproc__load64_acquire(&slots[place - 1].asleep) != 0 ? 1 : 0;
+        count += place != 0 && is_at_home(&slots[place - 1]) ? 1 : 0;
     }
     return count;
 }

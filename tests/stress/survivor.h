@@ -27,7 +27,10 @@ int survivor_end(int i);
 /** Whether a survivor with this thread id has been started, and has not ended. */
 bool survivor_is(uint64_t thread);
 
-/** Wait until so many survivors have long been asleep. */
+/** Locks that survivors take on their way to where they are to sleep. */
+extern uint64_t *survivor_locks[2];
+
+/** Wait until so many survivors have long been asleep, and on none of those locks. */
 void survivor_await_asleep(uint32_t count);
 
 /** What survivors that wait for the victim look at: the victim is dead, do not wait for it. */

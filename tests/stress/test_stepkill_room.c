@@ -63,7 +63,12 @@ static void check_empty(const struct mproc_object *object)
 
 static void make_condition(void)
 {
-    CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, NULL), 0);
+    mproc_condition_options options = {NULL, NULL};
+    CU_ASSERT_EQUAL_FATAL(mproc_rlock_create(&options.rlock, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, &options), 0);
+    survivor_locks[0] = options.rlock->object.shm; // the mutex comes first in both
+    survivor_locks[1] = condition->object.shm;
+    mproc_rlock_close(options.rlock);
 }
 
 /** Wait for one notice. */
@@ -297,6 +302,8 @@ static void make_barrier(uint32_t parties, const mproc_barrier_options *options)
 {
     mproc__store32_release(&survivor_stop, 0);
     CU_ASSERT_EQUAL_FATAL(mproc_barrier_create(&barrier, parties, options), 0);
+    survivor_locks[0] = NULL;
+    survivor_locks[1] = barrier->object.shm;
 }
 
 static void for_two(void)
@@ -334,6 +341,13 @@ static void one_comes(void)
 {
     survivor_start(0, come);
     survivor_await_asleep(1);
+}
+
+static void two_come(void)
+{
+    survivor_start(0, come);
+    survivor_start(1, come);
+    survivor_await_asleep(2);
 }
 
 static void one_will_come(void)
@@ -384,6 +398,15 @@ static void after_last(bool is_done)
     CU_ASSERT(rc == 0 || (rc == MPROC_EBROKEN && !is_done));
 }
 
+/* Both pass, or neither. */
+static void after_last_of_three(bool is_done)
+{
+    int first = survivor_end(0);
+    int second = survivor_end(1);
+    bool have_passed = (first == 0 && second == 1) || (first == 1 && second == 0);
+    CU_ASSERT(have_passed || (first == MPROC_EBROKEN && second == MPROC_EBROKEN && !is_done));
+}
+
 static void after_first(bool is_done)
 {
     mproc__store32_release(&survivor_stop, 1);
@@ -425,6 +448,7 @@ const ops_op ops_table[] = {
     {"come first to a barrier", NULL, come_briefly, BARRIER(for_two, NULL, after_lonely)},
     {"come second of three", NULL, come_briefly, BARRIER(for_three, one_comes, after_broken)},
     {"come last", NULL, come_and_pass, BARRIER(for_two, one_comes, after_last)},
+    {"come last of three", NULL, come_and_pass, BARRIER(for_three, two_come, after_last_of_three)},
     {"come last, and act", NULL, come_and_pass,
      BARRIER(for_two_with_action, one_comes, after_last)},
     {"come first, and pass", NULL, come_and_pass, BARRIER(for_two, one_will_come, after_first)},
@@ -437,5 +461,5 @@ const size_t ops_count = MPROC__COUNT(ops_table);
 int main(int argc, char **argv)
 {
     survivor_setup();
-    return stepkill_main(argc, argv, "stress.stepkill_room", 12000);
+    return stepkill_main(argc, argv, "stress.stepkill_room", 9000);
 }
