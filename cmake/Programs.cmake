@@ -25,8 +25,7 @@ function(mproc_bench name)
   add_executable(bench_${name} bench_${name}.c ${A_SOURCES})
   mproc_place(bench_${name} bench)
   target_compile_definitions(bench_${name} PRIVATE ${MPROC_PLATFORM_DEFINITIONS})
-  target_link_libraries(bench_${name} PRIVATE
-    mproc::mproc MprocAPR::apr ${MPROC_SYSTEM_LIBS} $<$<BOOL:${UNIX}>:m> ${A_LIBS})
+  target_link_libraries(bench_${name} PRIVATE mproc_benchlib ${A_LIBS})
   mproc_settings(bench_${name})
 endfunction()
 
