@@ -201,7 +201,9 @@ static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *
     bool has_slept = false;
     for (;;) {
         uint32_t seen = mproc__load32_acquire(&semaphore->word);
+        MPROC__KILLPOINT("semaphore.seen");
         int rc = manner->take(semaphore);
+        MPROC__KILLPOINT("semaphore.tried");
         if (rc >= 0 || mproc__deadline_passed(deadline)) {
             if (has_slept) {
                 put_bit_back(&semaphore->word); // S1
@@ -212,6 +214,9 @@ static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *
             return rc >= 0 ? rc
                            : mproc__fail_shortly(MPROC_ETIMEDOUT,
                                                  "acquire: timed out; the semaphore has no permit");
+        }
+        if (semaphore->n_owned == 0 && (seen & COUNT_MASK) != 0) {
+            continue; // what was there went to others; the word may be back at what it was
         }
         if (!has_slept && mproc__spin(&semaphore->word, seen)) {
             continue;
