@@ -71,8 +71,8 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
     bool may_lock = word != mproc__low32(&mproc__shm()->lock.word);
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
-        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock && mproc__member_bury_gone() > 0) {
-            mproc__watch_alarm();
+        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock) {
+            mproc__member_bury_gone();
         }
         if (mproc__watch_alarms() != seen_alarms) {
             return MPROC_OK;
