@@ -93,6 +93,7 @@ static void retire(struct mproc__thread_shm *slot)
 {
     uint64_t generation = mproc__load64_relaxed(&slot->generation);
     if (generation % 2 != 0) {
+        mproc__store64_release(&slot->asleep, 0);
         mproc__store64_release(&slot->generation, generation + 1); /* COMMIT: the id is dead */
     }
 }
@@ -102,7 +103,6 @@ static uint64_t enlist(struct mproc__thread_shm *slot)
 {
     uint64_t generation = mproc__load64_relaxed(&slot->generation) + 1;
     mproc__store64_release(&slot->pid, 0); // the last one's until here, ours from the next line on
-    mproc__store64_release(&slot->asleep, 0);
     mproc__store64_release(&slot->generation, generation); /* COMMIT: the new id lives */
     mproc__store64_release(&slot->pid, (uint64_t)mplat_pid());
     return generation;

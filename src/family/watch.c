@@ -47,6 +47,19 @@ void mproc__watch_alarm(void)
     }
 }
 
+/** Wake those who noted what they sleep on, but were not asleep yet when the alarm was raised. */
+static void wake_stragglers(void)
+{
+    uint32_t n;
+    const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *word = bed_of(&slots[i]);
+        if (word != NULL && mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms()) {
+            mplat_wake(word, INT32_MAX);
+        }
+    }
+}
+
 /** Wake one of those who sleep long: it will take the watch. */
 static void find_successor(const struct mproc__thread_shm *self)
 {
@@ -77,6 +90,7 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
         if (mproc__watch_alarms() != seen_alarms) {
             return MPROC_OK;
         }
+        wake_stragglers();
         int rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns), owner,
                             NULL);
         if (rc >= 0 || mproc__deadline_passed(deadline)) {
@@ -91,20 +105,27 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
     struct mproc__family_shm *shm = mproc__shm();
     struct mproc__thread_shm *slot = mproc__thread_slot();
     int rc = MPROC_OK;
+    bool has_watch = false;
+    mproc__store64_release(&slot->noted, seen_alarms);
     (void)mproc__exchange64(&slot->asleep, mproc__offset_of(word)); // a full barrier, see Commit
-    if (mproc__watch_alarms() != seen_alarms) {
-        // Somebody has died since the caller looked.
-    } else if (mplat_life_claim(&shm->watch) >= 0) {
+    if (mproc__watch_alarms() == seen_alarms) { // nobody has died since the caller looked
+        MPROC__KILLPOINT("watch.noted");
+        has_watch = mplat_life_claim(&shm->watch) >= 0;
+        if (!has_watch) {
+            rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
+                            owner, &shm->watch);
+            if (rc < 0) {
+                mproc__thread_bury_dead(); // in case the watch is stopped
+            }
+            // Perhaps woken to take it; with no need to sleep any more, it then wakes the next.
+            has_watch = mplat_life_claim(&shm->watch) >= 0;
+        }
+    }
+    if (has_watch) {
         rc = keep_watch(word, expected, deadline, owner, seen_alarms);
         mplat_life_release(&shm->watch);
         MPROC__KILLPOINT("watch.released");
         find_successor(slot);
-    } else {
-        rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
-                        owner, &shm->watch);
-        if (rc < 0) {
-            mproc__thread_bury_dead(); // in case the watch is stopped
-        }
     }
     mproc__store64_release(&slot->asleep, 0);
     return rc;

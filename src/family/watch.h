@@ -11,11 +11,16 @@
  *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
  *           woken, and look again.
  * Always    W1  after a death, everybody asleep looks again within two short slices, unless the watch
- *               dies in the same moment or is stopped; then within a long one
+ *               or its successor dies in the same moment or is stopped, or the system cannot watch two
+ *               things at once; then within a long one
  * Locks     the life token family_shm.watch; no other
  * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
- *           a sleeper's note before its look at the counter, so one of them sees the other.
- * Death     of the watch: who sleeps next takes it. Of who raises the alarm: it is found dead itself.
+ *           a sleeper's note before its look at the counter, so one of them sees the other. Who was
+ *           not yet asleep when it was woken is woken again by the watch, slice by slice, for its note
+ *           tells which alarms it had seen.
+ * Death     of the watch: one of those who sleep is woken and takes it, as when the watch goes away.
+ *           Of who raises the alarm: it is found dead itself.
+ * Model     tests/models/watch.pml
  */
 #ifndef MPROC_FAMILY_WATCH_H
 #define MPROC_FAMILY_WATCH_H
