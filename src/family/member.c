@@ -11,6 +11,7 @@
 #include "family/guard.h"
 #include "family/layout.h"
 #include "family/ledger.h"
+#include "family/watch.h"
 
 #include <string.h>
 
@@ -247,6 +248,13 @@ void mproc__member_report(mproc__member_id id, const mplat_exit *how, bool is_kn
     mplat_wake(mproc__low32(&slot->outcome), INT32_MAX);
 }
 
+/** Whether a dead member did not end of its own accord. */
+static bool was_killed(const struct mproc__member_shm *slot)
+{
+    const uint64_t of_its_own = MPROC__OUTCOME_LEFT | MPROC__OUTCOME_EXITING;
+    return (mproc__load64_acquire(&slot->outcome) & of_its_own) == 0;
+}
+
 /**
  * Give back up to BURY_BATCH of a dead member's references, from entry *from on; true: that was all. Blocks that it alone held go to `alone`,
  * by way of the caller's own ledger: the caller then releases them as it does its own, which frees
@@ -257,8 +265,7 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
 {
     struct mproc__member_shm *self = mproc__self_member();
     uint32_t entry = *from;
-    const uint64_t of_its_own = MPROC__OUTCOME_LEFT | MPROC__OUTCOME_EXITING;
-    bool was_killed = (mproc__load64_acquire(&slot->outcome) & of_its_own) == 0;
+    bool is_loss = was_killed(slot);
     *ret_alone = 0;
     for (int i = 0; i < BURY_BATCH; i++) {
         entry = mproc__ledger_next(slot, entry);
@@ -272,7 +279,7 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
         bool can_take = self != NULL && self != slot && mproc__ledger_reserve(self) >= 0;
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         mproc__ledger_remove(&txn, slot, entry);
-        if (was_killed) {
+        if (is_loss) {
             mproc__block_mourn(&txn, offset);
         }
         if (can_take) {
@@ -290,6 +297,7 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
 void mproc__member_bury(mproc__member_id id)
 {
     bool is_done = false;
+    bool is_loss = false;
     uint32_t from = 0;
     while (!is_done) {
         mproc__hold alone[BURY_BATCH];
@@ -299,6 +307,7 @@ void mproc__member_bury(mproc__member_id id)
         if (slot == NULL || slot->life == MPROC__LIFE_ENDED) {
             is_done = true;
         } else if (bury_some_locked(slot, &from, alone, &n_alone)) {
+            is_loss = was_killed(slot);
             mproc__ledger_fini(slot);
             if (slot->n_children > 0) {
                 (void)mproc__add32(&mproc__shm()->orphanings, 1);
@@ -313,6 +322,11 @@ void mproc__member_bury(mproc__member_id id)
         for (size_t i = 0; i < n_alone; i++) {
             mproc__block_release(alone[i]);
         }
+    }
+    if (is_loss) {
+        // A copy that has never called us has no thread whose death is found, and the watch only looks
+        // for processes that nobody has buried.
+        mproc__watch_alarm();
     }
 }
 
@@ -345,9 +359,8 @@ bool mproc__member_is_gone(mproc__member_id id)
     return is_gone || (who.pid != 0 && !mplat_process_alive(&who));
 }
 
-uint32_t mproc__member_bury_gone(void)
+void mproc__member_bury_gone(void)
 {
-    uint32_t count = 0;
     uint64_t n = mproc__load64_acquire(&mproc__shm()->n_members);
     for (uint64_t i = 0; i < n; i++) {
         const struct mproc__member_shm *slot = slot_at(i);
@@ -356,10 +369,8 @@ uint32_t mproc__member_bury_gone(void)
         bool may_live = life == MPROC__LIFE_RUNNING || life == MPROC__LIFE_STARTING;
         if (may_live && id != mproc__self_id() && mproc__member_is_gone(id)) {
             mproc__member_bury(id);
-            count++;
         }
     }
-    return count;
 }
 
 int mproc__member_clone(mproc__member_id from, mproc__member_id to)

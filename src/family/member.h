@@ -120,17 +120,15 @@ void mproc__member_report(mproc__member_id id, const mplat_exit *how, bool is_kn
 
 /**
  * Give back everything a member held. The caller knows that the process is gone. Idempotent; any
- * number of processes may do it at once, and be killed at it.
+ * number of processes may do it at once, and be killed at it. If it was killed, all who sleep look again.
  */
 void mproc__member_bury(mproc__member_id id);
 
 /**
  * Bury all members that are gone, whoever else will want to know how they ended. Asks the system about
  * each.
- *
- * @return how many
  */
-uint32_t mproc__member_bury_gone(void);
+void mproc__member_bury_gone(void);
 
 /** Let a slot go that has been buried: nobody will ask for its outcome again. */
 void mproc__member_free(mproc__member_id id);

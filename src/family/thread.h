@@ -31,8 +31,9 @@ struct mproc__thread_shm {
     mplat_parker parker;
     uint64_t generation; /**< by the token's holder; read by anybody, atomically */
     uint64_t asleep;     /**< by it: offset of the word it has long been sleeping on; 0: none */
+    uint64_t noted;      /**< by it: the alarms it had seen when it looked, before it noted that */
     uint64_t pid;        /**< of the thread with the last odd generation; 0: not yet known */
-    uint64_t reserved[3];
+    uint64_t reserved[2];
 };
 
 _Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a thread");

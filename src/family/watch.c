@@ -47,6 +47,19 @@ void mproc__watch_alarm(void)
     }
 }
 
+/** Wake those who noted what they sleep on, but were not asleep yet when the alarm was raised. */
+static void wake_stragglers(void)
+{
+    uint32_t n;
+    const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *word = bed_of(&slots[i]);
+        if (word != NULL && mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms()) {
+            mplat_wake(word, INT32_MAX);
+        }
+    }
+}
+
 /** Wake one of those who sleep long, and live: it will take the watch that is free now. */
 static void find_successor(const struct mproc__thread_shm *self)
 {
@@ -73,12 +86,13 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
         mproc__add64(&mproc__shm()->looks, 1);
-        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock && mproc__member_bury_gone() > 0) {
-            mproc__watch_alarm();
+        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock) {
+            mproc__member_bury_gone();
         }
         if (mproc__watch_alarms() != seen_alarms) {
             return MPROC_OK;
         }
+        wake_stragglers();
         int rc =
             mplat_wait(word, expected, mproc__deadline_slice(end, mproc__slice_ns), owner, NULL);
         if (rc >= 0 || mproc__deadline_passed(end)) {
@@ -99,30 +113,45 @@ static mplat_life *take_watch(void)
     return NULL;
 }
 
+/** Sleep long, watched over by others. */
+static int sleep_long(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                      mplat_life *owner)
+{
+    // The system wakes one of those who sleep on a token whose holder dies: not all on the same.
+    struct mproc__family_shm *shm = mproc__shm();
+    mplat_life *watch = &shm->watch[mproc__thread_current / 2 % MPROC__WATCHES];
+    uint64_t looks = mproc__load64_relaxed(&shm->looks);
+    int rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
+                        owner, watch);
+    // A thousand sleepers that each look at a thousand slots would be too many.
+    if (rc < 0 && mproc__load64_relaxed(&shm->looks) == looks) {
+        mproc__thread_bury_dead(); // the watches are stopped
+    }
+    return rc;
+}
+
 int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline,
                        mplat_life *owner, uint64_t seen_alarms)
 {
     struct mproc__thread_shm *slot = mproc__thread_slot();
-    mplat_life *watch;
+    mplat_life *watch = NULL;
     int rc = MPROC_OK;
+    mproc__store64_release(&slot->noted, seen_alarms);
     (void)mproc__exchange64(&slot->asleep, mproc__offset_of(word)); // a full barrier, see Commit
-    if (mproc__watch_alarms() != seen_alarms) {
-        // Somebody has died since the caller looked.
-    } else if ((watch = take_watch()) != NULL) {
+    if (mproc__watch_alarms() == seen_alarms) { // nobody has died since the caller looked
+        MPROC__KILLPOINT("watch.noted");
+        watch = take_watch();
+        if (watch == NULL) {
+            rc = sleep_long(word, expected, deadline, owner);
+            // Perhaps woken to take it; with no need to sleep any more, it then wakes the next.
+            watch = take_watch();
+        }
+    }
+    if (watch != NULL) {
         rc = keep_watch(word, expected, deadline, owner, seen_alarms);
         mplat_life_release(watch);
         MPROC__KILLPOINT("watch.released");
         find_successor(slot);
-    } else {
-        // The system wakes one of those who sleep on a token whose holder dies: not all on the same.
-        watch = &mproc__shm()->watch[mproc__thread_current / 2 % MPROC__WATCHES];
-        uint64_t looks = mproc__load64_relaxed(&mproc__shm()->looks);
-        rc = mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__long_slice_ns),
-                        owner, watch);
-        // A thousand sleepers that each look at a thousand slots would be too many.
-        if (rc < 0 && mproc__load64_relaxed(&mproc__shm()->looks) == looks) {
-            mproc__thread_bury_dead(); // the watches are stopped
-        }
     }
     mproc__store64_release(&slot->asleep, 0);
     return rc;

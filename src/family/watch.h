@@ -14,9 +14,12 @@
  *               die in the same moment or are stopped; then within two long ones
  * Locks     the life tokens family_shm.watch; no other
  * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
- *           a sleeper's note before its look at the counter, so one of them sees the other.
- * Death     of a watch: the other ones go on, and who sleeps next takes its place. Of who raises the
- *           alarm: it is found dead itself.
+ *           a sleeper's note before its look at the counter, so one of them sees the other. Who was
+ *           not yet asleep when it was woken is woken again by a watch, slice by slice, for its note
+ *           tells which alarms it had seen.
+ * Death     of a watch: the other ones go on, and one of those who sleep is woken and takes its place,
+ *           as when a watch goes away. Of who raises the alarm: it is found dead itself.
+ * Model     tests/models/watch.pml, with one watch
  */
 #ifndef MPROC_FAMILY_WATCH_H
 #define MPROC_FAMILY_WATCH_H

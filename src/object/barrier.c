@@ -179,7 +179,7 @@ static bool has_losses(const mproc_barrier *barrier, const mproc__room *room)
 /** Somebody has died: break if that concerns us. */
 static void look_around(const mproc_barrier *barrier)
 {
-    (void)mproc__member_bury_gone();
+    mproc__member_bury_gone();
     const mproc__room room = enter(barrier);
     if (has_losses(barrier, &room)) {
         break_it(shm_of(barrier), &room);
@@ -350,7 +350,7 @@ int mproc_barrier_reset(mproc_barrier *barrier)
     if (rc < 0) {
         return rc;
     }
-    (void)mproc__member_bury_gone(); // whom it has lost by now counts no more
+    mproc__member_bury_gone(); // whom it has lost by now counts no more
     const mproc__room room = enter(barrier);
     mproc__store64_release(&shm_of(barrier)->losses, mproc__block_losses(barrier->object.offset));
     give_verdict(shm_of(barrier), &room, MPROC__SEAT_BROKEN, FILLING);

@@ -215,7 +215,9 @@ static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *
     bool has_slept = false;
     for (;;) {
         uint32_t seen = mproc__load32_acquire(&semaphore->word);
+        MPROC__KILLPOINT("semaphore.seen");
         int rc = manner->take(semaphore);
+        MPROC__KILLPOINT("semaphore.tried");
         bool has_passed = rc < 0 && mproc__deadline_passed(deadline);
         if (has_slept && (rc >= 0 || has_passed)) {
             pass_wake_on(semaphore, manner);

@@ -2,6 +2,7 @@
 /*
  * test_event.c: mproc_event and mproc_semaphore between processes.
  */
+#include "base/check.h"
 #include "object/sync_test.h"
 
 static mproc_event *make_event(void)
@@ -258,6 +259,46 @@ static void test_semaphore__a_plain_permit_dies_with_its_holder(void)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
+#ifdef MPROC_KILLPOINTS
+static mproc_semaphore *contested;
+static int step;
+
+/** What others do meanwhile: two permits come, go when they have been seen, and come back. */
+static void be_others(const char *instant)
+{
+    static const char *const when[] = {"semaphore.tried", "semaphore.seen", "semaphore.tried"};
+    if (step < 3 && strcmp(instant, when[step]) == 0) {
+        bool takes = step == 1;
+        step++;
+        for (int i = 0; i < 2; i++) {
+            int rc = takes ? mproc_semaphore_acquire(contested, MPROC_NOWAIT)
+                           : mproc_semaphore_release(contested);
+            CU_ASSERT_EQUAL(rc, MPROC_OK);
+        }
+    }
+}
+#endif
+
+/* A bug once: the word was what had been seen, so the thread slept, with two permits there. */
+static void test_semaphore__permits_that_went_and_came_back(void)
+{
+#ifdef MPROC_KILLPOINTS
+    int64_t slice = mproc__slice_ns;
+    contested = make_semaphore(0, NULL);
+    step = 0;
+    switch_slices_off();
+    mproc__killpoint_fn = be_others;
+    CU_ASSERT_EQUAL(mproc_semaphore_acquire(contested, MPROC_FOREVER), MPROC_OK);
+    mproc__killpoint_fn = NULL;
+    mproc__slice_ns = slice;
+    CU_ASSERT_EQUAL(step, 3);
+    CU_ASSERT_EQUAL(mproc_semaphore_get_value(contested), 1);
+    mproc_semaphore_close(contested);
+#else
+    testlib_skip("the library was built without MPROC_KILLPOINTS");
+#endif
+}
+
 static int use_both(const mproc_args *args)
 {
     mproc_event *event;
@@ -298,6 +339,7 @@ static const testlib_case cases[] = {
     {"semaphore_a_robust_one_gets_permits_back", test_semaphore__a_robust_one_gets_permits_back},
     {"semaphore_a_plain_permit_dies_with_its_holder",
      test_semaphore__a_plain_permit_dies_with_its_holder},
+    {"semaphore_permits_that_went_and_came_back", test_semaphore__permits_that_went_and_came_back},
     {"travels_in_values", test_event__travels_in_values},
 };
 
