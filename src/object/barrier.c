@@ -352,8 +352,10 @@ int mproc_barrier_reset(mproc_barrier *barrier)
     }
     mproc__member_bury_gone(); // whom it has lost by now counts no more
     const mproc__room room = enter(barrier);
-    mproc__store64_release(&shm_of(barrier)->losses, mproc__block_losses(barrier->object.offset));
+    uint64_t losses = mproc__block_losses(barrier->object.offset);
     give_verdict(shm_of(barrier), &room, MPROC__SEAT_BROKEN, FILLING);
+    // Last: whoever is killed before leaves a barrier that has still to be reset.
+    mproc__store64_release(&shm_of(barrier)->losses, losses);
     leave(barrier, &room);
     return MPROC_OK;
 }

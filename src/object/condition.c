@@ -293,6 +293,20 @@ static void come_back(const mproc__room *room, const struct mproc_object *lock, 
     mproc__room_unlock(room);
 }
 
+/** Somebody else has released the lock meanwhile, and so may have called us: that is for the next one. */
+static void stay_away(const mproc__room *room, const struct mproc_object *lock, uint32_t number)
+{
+    if (give_up(room, number)) {
+        (void)mproc__room_lock(room);
+        const struct mproc__seat_shm *seat = mproc__room_seat(room, number);
+        if (mproc__load32_acquire(&seat->state) == MPROC__SEAT_CALLED) {
+            (void)call(room, lock, 1);
+        }
+        mproc__room_unlock(room);
+        come_back(room, lock, number);
+    }
+}
+
 /** The calling thread holds the lock. */
 static int wait_until(mproc_condition *condition, mproc__deadline deadline)
 {
@@ -311,7 +325,7 @@ static int wait_until(mproc_condition *condition, mproc__deadline deadline)
     }
     rc = mproc__lock_suspend(&lock, &depth);
     if (rc < 0) {
-        (void)give_up(&room, number);
+        stay_away(&room, &lock, number);
         return rc;
     }
     MPROC__KILLPOINT("condition.suspended");

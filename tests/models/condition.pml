@@ -4,7 +4,8 @@
  *
  * Abstracts  Threads 1 to 3 wait once, thread 4 notifies NOTICES times, each time NOTIFY of them (9: all). With
  *            TIMEOUTS the first may give up. The order of the line is left open. The room's and the condition's
- *            own lock are taken in one step, which mutex.pml proves; WOKEN_AT_ONCE is 1 for a longer herd.
+ *            own lock are taken in one step, which mutex.pml proves. Who is to be woken by the holder of
+ *            the lock is `due`, and woken after its release.
  * Asserts    C1  without deaths as many are told as notify says that it called
  *            C2  nobody sleeps who has been called or released; nobody sleeps while a seat that was called after
  *                it had come is a dead thread's: neither without deaths, nor after them, given the alarm
@@ -14,6 +15,7 @@
  *            BUG_EARLY_LEAVE    who was called gives its seat back before it has the lock again
  *            BUG_NO_CHAIN       who comes back does not wake the next of the herd
  *            BUG_CALL_MISSED    who gives up does not look whether it was called in the last moment
+ *            BUG_NOT_DUE        the release of the lock forgets who is due
  *            BUG_WAKE_UNSEEN    who falls asleep does not look whether it was called meanwhile
  */
 #define N 4
@@ -37,6 +39,7 @@
 
 byte state[5], line[5];
 byte room, lock;  /* their owners */
+byte due;         /* who is to be woken by the release of the lock; 0: nobody */
 byte n_calls;     /* notices given to somebody */
 byte n_told;      /* who came back with one */
 byte entered[5];  /* n_calls when it came */
@@ -48,6 +51,12 @@ byte call_no[5];  /* n_calls when it was called; 0: it was not, or it has the lo
 #define ENTER_ROOM atomic { IS_FREE(room) -> \
     if :: room != 0 -> RELINK(1); RELINK(2); RELINK(3) :: else fi; room = me }
 #define LEAVE_ROOM room = 0
+#define HAVE_WOKEN(t) if :: lock == me -> bed[due] = 0; due = t :: else -> bed[t] = 0 fi
+#ifdef BUG_NOT_DUE
+#define RELEASE atomic { due = 0; lock = 0 }
+#else
+#define RELEASE atomic { w = due; due = 0; lock = 0 }; atomic { bed[w] = 0; w = 0 }
+#endif
 #define LEAVE_SEAT(t) state[t] = FREE; line[t] = NONE
 
 /* Some living thread in a line; 0: none. Those of the dead lose their seats. Within atomic. */
@@ -75,7 +84,7 @@ inline call(n, as)
        atomic {
            line[t] = NONE; left--;
            if
-           :: old == ASLEEP && n_woken == 0 -> bed[t] = 0; n_woken = (as == RELEASED -> 1 : 0)
+           :: old == ASLEEP && n_woken == 0 -> HAVE_WOKEN(t); n_woken = (as == RELEASED -> 1 : 0)
            :: old == ASLEEP && n_woken != 0 -> line[t] = HERD
            :: else
            fi;
@@ -105,14 +114,15 @@ inline pass_on_from(d)
 
 proctype Waiter(byte me)
 {
-    byte known, t, old, left, n_woken;
+    byte known, t, old, left, n_woken, w;
     bool has_passed, was_called;
     {
         atomic { IS_FREE(lock) -> lock = me; known = alarms };
         ENTER_ROOM;
         atomic { state[me] = WAITING; entered[me] = n_calls }; /* COMMIT */
         line[me] = LINE;
-        atomic { LEAVE_ROOM; lock = 0 };
+        LEAVE_ROOM;
+        RELEASE;
 again:  atomic {
             if
             :: state[me] > ASLEEP -> was_called = true; goto resume
@@ -170,18 +180,18 @@ resume:
            atomic { LEAVE_SEAT(me) };
 #ifndef BUG_NO_CHAIN
            atomic { CHOOSE(t, HERD); line[t] = NONE };
-           atomic { bed[t] = 0; t = 0 };
+           atomic { HAVE_WOKEN(t); t = 0 };
 #endif
            LEAVE_ROOM
         :: else
         fi;
-        lock = 0
+        RELEASE
     } unless { !alive[me] }
 }
 
 proctype Notifier(byte me)
 {
-    byte round, t, old, left, n_woken;
+    byte round, t, old, left, n_woken, w;
     {
         do
         :: round < NOTICES ->
@@ -193,7 +203,8 @@ proctype Notifier(byte me)
            call(NOTIFY, CALLED);
 #endif
            LEAVE_ROOM;
-           atomic { lock = 0; round++ }
+           RELEASE;
+           round++
         :: else -> break
         od
     } unless { !alive[me] }
