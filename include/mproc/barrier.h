@@ -49,9 +49,10 @@ MPROC_API MPROC_NODISCARD int mproc_barrier_create(mproc_barrier **ret_barrier, 
  * Python: Barrier.wait(timeout)
  *
  * @param timeout  nanoseconds, MPROC_NOWAIT or MPROC_FOREVER
- * @return in which place the caller came, from 0; each place once. MPROC_EBROKEN: it is broken, or
- *         breaks now (Python: BrokenBarrierError). MPROC_ETIMEDOUT: the caller's time is up, which has
- *         broken it. MPROC_EINVAL for NULL; MPROC_ENOMEM, MPROC_ENOSPC (no room for one more)
+ * @return in which place the caller came, from 0; each place once, and no status: place 1 is not
+ *         MPROC_OWNER_DIED. MPROC_EBROKEN: it is broken, or breaks now (Python: BrokenBarrierError).
+ *         MPROC_ETIMEDOUT: the caller's time is up, which has broken it, unless it has only waited for
+ *         the action of the round before. MPROC_EINVAL for NULL; MPROC_ENOMEM, MPROC_ENOSPC (no room for one more)
  * @blocking  spins for some microseconds, then sleeps
  * @safety any thread of any member process
  * @death  When a process that has the barrier open is killed, be it that it waits here, has been here

@@ -59,9 +59,10 @@ MPROC_API int mproc_condition_release(mproc_condition *condition);
  * @param timeout  nanoseconds, MPROC_NOWAIT or MPROC_FOREVER; how long to wait for the notice. The
  *                 lock is then waited for without a limit
  * @return 0 (notified); MPROC_ETIMEDOUT (Python: False); MPROC_OWNER_DIED (notified or not, and the
- *         lock's last holder died); MPROC_ESTATE (the lock is not held; Python: RuntimeError);
- *         MPROC_ENOMEM, MPROC_ENOSPC (no room for one more waiter); MPROC_EINVAL for NULL; each with
- *         the lock held as before. MPROC_EPOISONED: the lock was poisoned, and is not held
+ *         lock's last holder died); MPROC_ESTATE (the calling thread does not hold the lock;
+ *         Python: RuntimeError); MPROC_ENOMEM, MPROC_ENOSPC (no room for one more waiter);
+ *         MPROC_EINVAL for NULL; each with the lock held as before. MPROC_EPOISONED: the lock was
+ *         poisoned, and is not held
  * @blocking  spins for some microseconds, then sleeps
  * @safety any thread of any member process
  * @death  of another one who waits: costs nobody anything, a notice that came to it goes to the next
@@ -80,7 +81,8 @@ typedef int (*mproc_predicate)(void *context);
  * @param context  passed on to `predicate`
  * @param timeout  for all of it
  * @return what `predicate` returned, positive as a rule; MPROC_ETIMEDOUT when it did not hold in time;
- *         negative as mproc_condition_wait. That a holder of the lock died is not told.
+ *         negative as mproc_condition_wait. That a holder of the lock died is not told; over a strict
+ *         lock, which wants to hear of that, MPROC_ENOTSUP.
  */
 MPROC_API MPROC_NODISCARD int mproc_condition_wait_for(mproc_condition *condition,
                                                        mproc_predicate predicate, void *context,

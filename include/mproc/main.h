@@ -82,6 +82,12 @@ MPROC_API const char *mproc_context_name(const mproc_context *context);
  */
 MPROC_API MPROC_NODISCARD int mproc_set_start_method(const char *method);
 
+/*
+ * After the application's own fork(), the copy is a process of its own, which holds nothing: it may use the
+ * handles it sees in its memory only as long as the process it was copied from keeps them open.
+ * Processes that mproc starts have holds of their own.
+ */
+
 /**
  * The default start method: "forkserver" on Linux, "spawn" on Windows, unless it was set.
  *

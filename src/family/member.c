@@ -255,6 +255,17 @@ static bool was_killed(const struct mproc__member_shm *slot)
     return (mproc__load64_acquire(&slot->outcome) & of_its_own) == 0;
 }
 
+/** It was killed before it had unpacked its arguments: what they hold has lost it, too. Twice is no harm. */
+static void mourn_parts(uint64_t container)
+{
+    uint64_t part;
+    for (uint32_t i = 0; (part = mproc__block_part(container, i)) != 0; i++) {
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        mproc__block_mourn(&txn, part);
+        mproc__txn_commit(&txn);
+    }
+}
+
 /**
  * Give back up to BURY_BATCH of a dead member's references, from entry *from on; true: that was all. Blocks that it alone held go to `alone`,
  * by way of the caller's own ledger: the caller then releases them as it does its own, which frees
@@ -276,6 +287,9 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
             return is_whole;
         }
         uint64_t offset = *mproc__ledger_word(slot, entry);
+        if (is_loss && mproc__block_is(offset, MPROC__KIND_START)) {
+            mourn_parts(offset);
+        }
         bool can_take = self != NULL && self != slot && mproc__ledger_reserve(self) >= 0;
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         mproc__ledger_remove(&txn, slot, entry);

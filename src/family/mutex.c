@@ -84,12 +84,12 @@ int mproc__mutex_acquire(struct mproc__mutex_shm *mutex, uint64_t self, mproc__d
                                          : acquire_slowly(mutex, self, deadline, ret_dead);
 }
 
-bool mproc__mutex_release(struct mproc__mutex_shm *mutex)
+uint64_t mproc__mutex_release(struct mproc__mutex_shm *mutex)
 {
     uint64_t old = mproc__exchange64(&mutex->word, 0);
     MPROC__KILLPOINT("mutex.released");
     if (old & SLEEPERS) {
         mplat_wake(mproc__low32(&mutex->word), 1);
     }
-    return old != 0;
+    return old & ~SLEEPERS;
 }

@@ -48,7 +48,7 @@ static inline uint64_t mproc__mutex_owner(const struct mproc__mutex_shm *mutex)
 int mproc__mutex_acquire(struct mproc__mutex_shm *mutex, uint64_t self, mproc__deadline deadline,
                          uint64_t *ret_dead);
 
-/** Release it, whoever holds it. False: nobody did. */
-bool mproc__mutex_release(struct mproc__mutex_shm *mutex);
+/** Release it, whoever holds it: the id of who did; 0: nobody. */
+uint64_t mproc__mutex_release(struct mproc__mutex_shm *mutex);
 
 #endif

@@ -16,6 +16,7 @@
 #define INDEX_MASK 0xffffu
 
 MPROC__THREAD_LOCAL mproc__thread_id mproc__thread_current;
+MPROC__THREAD_LOCAL int32_t mproc__thread_holds;
 
 static struct mproc__thread_shm *slot_at(uint32_t index)
 {
@@ -172,6 +173,10 @@ void mproc__thread_leave(void)
         uint32_t index = (uint32_t)(slot - slot_at(0));
         mproc__thread_current = 0;
         retire(slot);
+        if (mproc__thread_holds != 0) {
+            mproc__thread_holds = 0;
+            mproc__watch_alarm(); // as if it had died: the ids of both are dead
+        }
         mplat_parker_release(&slot->parker);
         mplat_life_release(&slot->life);
         mproc__store32_release(&mproc__shm()->thread_hint, index);
@@ -181,6 +186,7 @@ void mproc__thread_leave(void)
 void mproc__thread_forget(void)
 {
     mproc__thread_current = 0;
+    mproc__thread_holds = 0;
 }
 
 mplat_life *mproc__thread_life(mproc__thread_id id)

@@ -31,9 +31,10 @@ struct mproc__thread_shm {
     mplat_parker parker;
     uint64_t generation; /**< by the token's holder; read by anybody, atomically */
     uint64_t asleep;     /**< by it: offset of the word it has long been sleeping on; 0: none */
+    uint64_t expected;   /**< by it: what that word was */
     uint64_t noted;      /**< by it: the alarms it had seen when it looked, before it noted that */
     uint64_t pid;        /**< of the thread with the last odd generation; 0: not yet known */
-    uint64_t reserved[2];
+    uint64_t reserved;
 };
 
 _Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a thread");
@@ -48,6 +49,12 @@ int mproc__thread_enter(mproc__thread_id *ret_id);
 
 /** The calling thread's id, 0 before it has entered: for who cannot afford a call to find out. */
 extern MPROC__THREAD_LOCAL mproc__thread_id mproc__thread_current;
+
+/**
+ * What the calling thread holds that others may wait for: locks, permits, seats. If it ends with any,
+ * they are told.
+ */
+extern MPROC__THREAD_LOCAL int32_t mproc__thread_holds;
 
 /** The calling thread's id; it has entered. */
 mproc__thread_id mproc__thread_self(void);

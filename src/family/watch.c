@@ -34,6 +34,7 @@ static uint32_t *bed_of(const struct mproc__thread_shm *slot)
 void mproc__watch_alarm(void)
 {
     mproc__add64(&mproc__shm()->alarms, 1); /* COMMIT: who goes to sleep from here on looks again */
+    mproc__fence();
     MPROC__KILLPOINT("watch.alarm");
     uint32_t n;
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
@@ -47,14 +48,20 @@ void mproc__watch_alarm(void)
     }
 }
 
-/** Wake those who noted what they sleep on, but were not asleep yet when the alarm was raised. */
+/**
+ * Wake those who noted what they sleep on, but were not asleep yet when the alarm was raised; and those
+ * whose word has changed: whoever was to wake them may be stopped.
+ */
 static void wake_stragglers(void)
 {
     uint32_t n;
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *word = bed_of(&slots[i]);
-        if (word != NULL && mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms()) {
+        bool has_changed = word != NULL && mproc__load32_acquire(word) !=
+                                               (uint32_t)mproc__load64_acquire(&slots[i].expected);
+        if (has_changed ||
+            (word != NULL && mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms())) {
             mplat_wake(word, INT32_MAX);
         }
     }
@@ -137,7 +144,9 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
     mplat_life *watch = NULL;
     int rc = MPROC_OK;
     mproc__store64_release(&slot->noted, seen_alarms);
-    (void)mproc__exchange64(&slot->asleep, mproc__offset_of(word)); // a full barrier, see Commit
+    mproc__store64_release(&slot->expected, expected);
+    mproc__store64_release(&slot->asleep, mproc__offset_of(word));
+    mproc__fence();                             // see Commit
     if (mproc__watch_alarms() == seen_alarms) { // nobody has died since the caller looked
         MPROC__KILLPOINT("watch.noted");
         watch = take_watch();

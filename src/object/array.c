@@ -181,7 +181,7 @@ int mproc__array_read(const struct mproc_object *object, size_t first, size_t co
     if (rc < 0 || count == 0 || (rc = mproc__array_enter(object)) < 0) {
         return rc;
     }
-    memcpy(to, element_at(object, first), count * (size_t)array->element.size);
+    memmove(to, element_at(object, first), count * (size_t)array->element.size);
     mproc__array_leave(object);
     return rc;
 }
@@ -194,7 +194,7 @@ int mproc__array_write(const struct mproc_object *object, size_t first, size_t c
     if (rc < 0 || count == 0 || (rc = mproc__array_enter(object)) < 0) {
         return rc;
     }
-    memcpy(element_at(object, first), from, count * (size_t)array->element.size);
+    memmove(element_at(object, first), from, count * (size_t)array->element.size);
     mproc__array_leave(object);
     return rc;
 }

@@ -357,6 +357,10 @@ int mproc_condition_wait_for(mproc_condition *condition, mproc_predicate predica
     if (rc < 0 || (rc = mproc__lock_check_held(&lock)) < 0) {
         return rc;
     }
+    if (mproc__lock_is_strict(&lock)) {
+        return mproc__fail(MPROC_ENOTSUP, "wait_for: over a strict lock it could not tell that a "
+                                          "holder died; use wait");
+    }
     mproc__deadline deadline = mproc__deadline_in(timeout);
     int answer;
     while ((answer = predicate(context)) == 0) {

@@ -44,6 +44,7 @@ static int look_at_history(struct mproc__lock_shm *lock, int rc, mproc__thread_i
     if (rc == MPROC_OWNER_DIED) {
         take_over(lock, dead);
     }
+    mproc__thread_holds++;
     mproc__store32_relaxed(&lock->depth, 1);
     return rc;
 }
@@ -71,6 +72,7 @@ static inline int acquire(struct mproc__lock_shm *lock, mproc_timeout timeout)
     if (mproc__load32_relaxed(&lock->state) > MPROC__LOCK_STRICT) {
         return look_at_history(lock, MPROC_OK, 0);
     }
+    mproc__thread_holds++;
     mproc__store32_relaxed(&lock->depth, 1);
     return MPROC_OK;
 }
@@ -97,23 +99,25 @@ static int release(struct mproc__lock_shm *lock)
     }
     uint64_t due = mproc__load64_relaxed(&lock->due);
     if (due != 0) {
-        mproc__store64_release(&lock->due, 0);
+        due = mproc__exchange64(&lock->due, 0);
     }
-    bool was_locked = mproc__mutex_release(&lock->mutex);
+    uint64_t holder = mproc__mutex_release(&lock->mutex);
+    if (holder == mproc__thread_current && holder != 0) {
+        mproc__thread_holds--;
+    }
     if (due != 0) {
         MPROC__KILLPOINT("lock.due"); /* DEATH: the sleeper looks again */
         mplat_wake(mproc__at(due), 1);
     }
-    return was_locked ? MPROC_OK
-                      : mproc__fail_shortly(MPROC_ESTATE, "release: the lock is not locked");
+    return holder != 0 ? MPROC_OK
+                       : mproc__fail_shortly(MPROC_ESTATE, "release: the lock is not locked");
 }
 
 void mproc__lock_wake(const struct mproc_object *object, uint32_t *word)
 {
     struct mproc__lock_shm *lock = mproc__lock_of(object);
     if (is_mine(lock)) {
-        uint64_t before = mproc__load64_relaxed(&lock->due);
-        mproc__store64_release(&lock->due, mproc__offset_of(word));
+        uint64_t before = mproc__exchange64(&lock->due, mproc__offset_of(word));
         word = before != 0 ? mproc__at(before) : NULL;
     }
     if (word != NULL) {
@@ -123,15 +127,9 @@ void mproc__lock_wake(const struct mproc_object *object, uint32_t *word)
 
 int mproc__lock_check_held(const struct mproc_object *object)
 {
-    const struct mproc__lock_shm *lock = object->shm;
-    if (object->kind == MPROC__KIND_RLOCK) {
-        return is_mine(lock) ? MPROC_OK
-                             : mproc__fail_shortly(MPROC_ESTATE,
-                                                   "the calling thread does not hold the rlock");
-    }
-    return mproc__mutex_owner(&lock->mutex) != 0
+    return is_mine(object->shm)
                ? MPROC_OK
-               : mproc__fail_shortly(MPROC_ESTATE, "the lock is not locked");
+               : mproc__fail_shortly(MPROC_ESTATE, "the calling thread does not hold the lock");
 }
 
 static int release_once(struct mproc__lock_shm *lock)

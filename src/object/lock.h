@@ -10,6 +10,7 @@
 #ifndef MPROC_OBJECT_LOCK_H
 #define MPROC_OBJECT_LOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/deadline.h"
@@ -46,7 +47,7 @@ int mproc__lock_release(const struct mproc_object *object);
  * for something; and acquire it again so often.
  *
  * @param ret_depth  for the second call
- * @return 0, or MPROC_ESTATE when it is not the caller's (of a lock: when it is free)
+ * @return 0, or MPROC_ESTATE when it is not the calling thread's
  */
 int mproc__lock_suspend(const struct mproc_object *object, uint32_t *ret_depth);
 int mproc__lock_resume(const struct mproc_object *object, uint32_t depth);
@@ -57,8 +58,13 @@ int mproc__lock_resume(const struct mproc_object *object, uint32_t depth);
  */
 void mproc__lock_wake(const struct mproc_object *object, uint32_t *word);
 
-/** Whether the calling thread can say that it holds the lock. As mproc__lock_suspend. */
+/** Whether the calling thread holds the lock. As mproc__lock_suspend. */
 int mproc__lock_check_held(const struct mproc_object *object);
+
+static inline bool mproc__lock_is_strict(const struct mproc_object *object)
+{
+    return (mproc__load32_relaxed(&mproc__lock_of(object)->state) & MPROC__LOCK_STRICT) != 0;
+}
 
 /** Create a lock or rlock. */
 int mproc__lock_create(uint32_t kind, const mproc_lock_options *options,

@@ -84,19 +84,23 @@ void mproc__room_unlink(const mproc__room *room, uint32_t number)
 
 /* ---- free seats ------------------------------------------------------------------------------ */
 
+void mproc__room_slip_away(struct mproc__seat_shm *seat)
+{
+    uint64_t thread = mproc__load64_relaxed(&seat->thread);
+    if (thread != 0 && thread == mproc__thread_current) {
+        mproc__thread_holds--;
+    }
+    mproc__store64_release(&seat->thread, 0);
+}
+
 void mproc__room_leave(const mproc__room *room, uint32_t number)
 {
     struct mproc__seat_shm *seat = mproc__room_seat(room, number);
     mproc__room_unlink(room, number);
-    mproc__store64_release(&seat->thread, 0);
+    mproc__room_slip_away(seat);
     mproc__store32_release(&seat->state, MPROC__SEAT_FREE);
     seat->next = room->shm->free;
     room->shm->free = number + 1;
-}
-
-void mproc__room_slip_away(struct mproc__seat_shm *seat)
-{
-    mproc__store64_release(&seat->thread, 0);
 }
 
 /** Whether a seat that is not in the line, nor free, has been left; also by one that was no longer needed. */
@@ -181,6 +185,7 @@ int mproc__room_enter(const mproc__room *room, uint32_t *ret_number)
         seat->ticket = room->shm->tickets++;
         mproc__store32_release(&seat->state, MPROC__SEAT_WAITING);
         MPROC__KILLPOINT("room.seat_taken");
+        mproc__thread_holds++;
         mproc__store64_release(&seat->thread, mproc__thread_self()); /* COMMIT: somebody waits */
         MPROC__KILLPOINT("room.entered");
         mproc__room_link(room, *ret_number, MPROC__LINE_WAITING);

@@ -140,6 +140,7 @@ static int take_robust(struct semaphore_shm *semaphore)
         uint64_t holder = 0;
         uint64_t *permit = &semaphore->permit[(first + i) % n];
         if (mproc__load64_relaxed(permit) == 0 && mproc__cas64(permit, &holder, self)) {
+            mproc__thread_holds++;
             return MPROC_OK;
         }
     }
@@ -147,6 +148,7 @@ static int take_robust(struct semaphore_shm *semaphore)
         uint64_t holder = mproc__load64_acquire(&semaphore->permit[i]);
         if ((holder == 0 || mproc__thread_is_dead(holder)) &&
             mproc__cas64(&semaphore->permit[i], &holder, self)) {
+            mproc__thread_holds++;
             return holder != 0 ? MPROC_OWNER_DIED : MPROC_OK; /* DEATH: of the permit's holder */
         }
     }
@@ -171,6 +173,7 @@ static int release_robust(struct semaphore_shm *semaphore)
         uint64_t holder = self;
         if (mproc__load64_relaxed(&semaphore->permit[i]) == self &&
             mproc__cas64(&semaphore->permit[i], &holder, 0)) {
+            mproc__thread_holds--;
             MPROC__KILLPOINT("semaphore.freed"); /* DEATH: the sleepers look again */
             mproc__store32_release(&semaphore->hint, i);
             count_up(&semaphore->word, mproc__load32_relaxed(&semaphore->word));
@@ -202,7 +205,10 @@ static void pass_wake_on(struct semaphore_shm *semaphore, const struct manner *m
 /** Sleep while the word is what was seen. False: it has changed before. */
 static bool sleep_on(struct semaphore_shm *semaphore, uint32_t seen, mproc__deadline deadline)
 {
-    bool is_same = (seen & SLEEPERS) != 0 || mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS);
+    // The permits that were seen went to others; they may be back, and the word what it was.
+    bool had_permits = semaphore->n_owned == 0 && (seen & COUNT_MASK) != 0;
+    bool is_same = !had_permits && ((seen & SLEEPERS) != 0 ||
+                                    mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS));
     if (is_same) {
         (void)mproc__sleep(&semaphore->word, seen | SLEEPERS, deadline, NULL);
     }

@@ -139,6 +139,11 @@ int mproc_shared_memory_create(mproc_shared_memory **ret_memory, const char *nam
                            "create: shared memory needs a size of at least one byte, permission "
                            "bits within 0777, and can be read-only only where it is opened");
     }
+    if (options->auto_unlink && options->mode != 0 && (options->mode & 0600) != 0600) {
+        return mproc__fail(MPROC_EINVAL,
+                           "create: whose name is to go with the last user, its owner "
+                           "must be able to read and write");
+    }
     int rc = name != NULL ? check_name("create", name, &name) : MPROC_OK;
     rc = rc < 0 ? rc : prepare(options->auto_unlink ? MPLAT_SEGMENT_AUTO : 0, &object);
     if (rc < 0) {

@@ -140,7 +140,10 @@ int mproc_shared_value_set_int(mproc_shared_value *value, int64_t number)
         return no_value("set_int");
     }
     void *data = mproc__array_data(&value->object);
-    int rc = mproc__array_enter(&value->object);
+    double
+        probe; // what does not fit is said before the lock is taken, or its last holder's death is lost
+    int rc = mproc__element_set_int(element_of(value), &probe, number);
+    rc = rc < 0 ? rc : mproc__array_enter(&value->object);
     return rc < 0 ? rc : leave(value, rc, mproc__element_set_int(element_of(value), data, number));
 }
 
@@ -162,7 +165,9 @@ int mproc_shared_value_set_double(mproc_shared_value *value, double number)
         return no_value("set_double");
     }
     void *data = mproc__array_data(&value->object);
-    int rc = mproc__array_enter(&value->object);
+    double probe;
+    int rc = mproc__element_set_double(element_of(value), &probe, number);
+    rc = rc < 0 ? rc : mproc__array_enter(&value->object);
     return rc < 0 ? rc
                   : leave(value, rc, mproc__element_set_double(element_of(value), data, number));
 }

@@ -27,14 +27,15 @@ static inline void meet(mproc_block *block, uint32_t count)
     CHILD_CHECK(await_word(words_of(block), count));
 }
 
-/** Threads of the family that have been asleep for more than a slice. */
+/** Living threads of the family that have been asleep for more than a slice. */
 static inline uint32_t count_asleep(void)
 {
     uint32_t n;
     uint32_t count = 0;
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
     for (uint32_t i = 0; i < n; i++) {
-        count += mproc__load64_acquire(&slots[i].asleep) != 0 ? 1 : 0;
+        bool is_dead = mplat_life_next_dead(&slots[i].life, 1, sizeof(slots[i]), 0) == 0;
+        count += mproc__load64_acquire(&slots[i].asleep) != 0 && !is_dead ? 1 : 0;
     }
     return count;
 }

@@ -264,6 +264,21 @@ static void test_barrier__breaks_when_a_killed_one_is_joined_first(void)
     mproc_barrier_close(barrier);
 }
 
+/** Before it has unpacked its arguments, perhaps: the barrier is on its way to it. */
+static void test_barrier__breaks_when_one_is_killed_at_its_start(void)
+{
+    mproc_barrier *barrier = make_barrier(2, NULL);
+    mproc_block *block = make_words(PLACES);
+    mproc_process *late = start(have_it_and_stay, MPROC_ARGS(barrier, block));
+    CU_ASSERT_EQUAL(mproc_process_kill(late), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, LIMIT), MPROC_EBROKEN);
+    int rc = mproc_process_join(late, LIMIT);
+    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
+    CU_ASSERT_EQUAL(mproc_process_close(late), MPROC_OK);
+    mproc_block_close(block);
+    mproc_barrier_close(barrier);
+}
+
 static void test_barrier__stands_when_one_ends(void)
 {
     mproc_barrier *barrier = make_barrier(2, NULL);
@@ -305,6 +320,8 @@ static const testlib_case cases[] = {
      test_barrier__breaks_when_one_is_killed_that_was_to_come},
     {"breaks_when_a_killed_one_is_joined_first",
      test_barrier__breaks_when_a_killed_one_is_joined_first},
+    {"breaks_when_one_is_killed_at_its_start",
+     test_barrier__breaks_when_one_is_killed_at_its_start},
     {"stands_when_one_ends", test_barrier__stands_when_one_ends},
     {"leaves_nothing", test_barrier__leaves_nothing},
 };

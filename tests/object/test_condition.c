@@ -46,6 +46,30 @@ static void test_condition__wants_its_lock_held(void)
     mproc_condition_close(condition);
 }
 
+static int take_and_end(const mproc_args *args)
+{
+    mproc_condition *condition;
+    CHILD_CHECK(MPROC_UNPACK(args, &condition) == 0);
+    return mproc_condition_acquire(condition, MPROC_FOREVER);
+}
+
+/** A plain lock can be released by anybody, but who has not got it does not wait with it. */
+static void test_condition__wants_its_lock_held_by_the_caller(void)
+{
+    mproc_condition_options options = {NULL, NULL};
+    const mproc_lock_options strict = {.is_strict = true};
+    CU_ASSERT_EQUAL(mproc_lock_create(&options.lock, &strict), MPROC_OK);
+    mproc_condition *condition = make_condition(&options);
+    CU_ASSERT_EQUAL(end_of(start(take_and_end, MPROC_ARGS(condition))), 0);
+    CU_ASSERT_EQUAL(mproc_condition_wait(condition, MPROC_NOWAIT), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mproc_condition_notify(condition, 1), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mproc_condition_acquire(condition, LIMIT), MPROC_OWNER_DIED);
+    CU_ASSERT_EQUAL(mproc_condition_wait_for(condition, always, NULL, MPROC_NOWAIT), MPROC_ENOTSUP);
+    CU_ASSERT_EQUAL(mproc_condition_release(condition), MPROC_OK);
+    mproc_lock_close(options.lock);
+    mproc_condition_close(condition);
+}
+
 static void test_condition__refuses_nonsense(void)
 {
     mproc_condition *condition = NULL;
@@ -396,6 +420,7 @@ static void test_condition__travels_in_values(void)
 
 static const testlib_case cases[] = {
     {"wants_its_lock_held", test_condition__wants_its_lock_held},
+    {"wants_its_lock_held_by_the_caller", test_condition__wants_its_lock_held_by_the_caller},
     {"refuses_nonsense", test_condition__refuses_nonsense},
     {"times_out_with_its_lock_as_before", test_condition__times_out_with_its_lock_as_before},
     {"notifies_exactly_so_many", test_condition__notifies_exactly_so_many},

@@ -3,7 +3,10 @@
  * test_event.c: mproc_event and mproc_semaphore between processes.
  */
 #include "base/check.h"
+#include "family/watch.h"
 #include "object/sync_test.h"
+
+#include <apr_general.h>
 
 static mproc_event *make_event(void)
 {
@@ -242,6 +245,38 @@ static void test_semaphore__a_robust_one_gets_permits_back(void)
     mproc_semaphore_close(semaphore);
 }
 
+static void *APR_THREAD_FUNC take_and_end(apr_thread_t *thread, void *arg)
+{
+    CHILD_CHECK(mproc_semaphore_acquire(arg, MPROC_FOREVER) == 0);
+    CHILD_CHECK(await_asleep(1));
+    (void)apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+/** It has not died, so no system tells: it says so itself. */
+static void test_semaphore__a_robust_one_gets_permits_of_threads_that_end(void)
+{
+    apr_pool_t *pool;
+    apr_thread_t *thread;
+    apr_status_t unused;
+    const mproc_semaphore_options robust = {.is_robust = true};
+    mproc_semaphore *semaphore = make_semaphore(1, &robust);
+    CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(apr_thread_create(&thread, NULL, take_and_end, semaphore, pool),
+                          APR_SUCCESS);
+    while (mproc_semaphore_get_value(semaphore) != 0) {
+        apr_thread_yield();
+    }
+    int64_t slice = mproc__long_slice_ns;
+    mproc__long_slice_ns = LIMIT; // nothing but the alarm wakes us
+    CU_ASSERT_EQUAL(mproc_semaphore_acquire(semaphore, LIMIT), MPROC_OWNER_DIED);
+    mproc__long_slice_ns = slice;
+    (void)apr_thread_join(&unused, thread);
+    CU_ASSERT_EQUAL(mproc_semaphore_release(semaphore), MPROC_OK);
+    mproc_semaphore_close(semaphore);
+    apr_pool_destroy(pool);
+}
+
 static void test_semaphore__a_plain_permit_dies_with_its_holder(void)
 {
     mproc_semaphore *semaphore = make_semaphore(1, NULL);
@@ -337,6 +372,8 @@ static const testlib_case cases[] = {
     {"semaphore_has_limits", test_semaphore__has_limits},
     {"semaphore_lets_so_many_in", test_semaphore__lets_so_many_in},
     {"semaphore_a_robust_one_gets_permits_back", test_semaphore__a_robust_one_gets_permits_back},
+    {"semaphore_a_robust_one_gets_permits_of_threads_that_end",
+     test_semaphore__a_robust_one_gets_permits_of_threads_that_end},
     {"semaphore_a_plain_permit_dies_with_its_holder",
      test_semaphore__a_plain_permit_dies_with_its_holder},
     {"semaphore_permits_that_went_and_came_back", test_semaphore__permits_that_went_and_came_back},
