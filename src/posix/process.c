@@ -61,25 +61,48 @@ static uint64_t birth_of_pidfd(int pidfd)
     return (uint64_t)status.st_ino;
 }
 
-/** A process's start time in clock ticks since boot, marked as such; 0 if /proc does not tell. */
-static uint64_t birth_of_pid(pid_t pid)
+#define STATE 3 /* fields of /proc/PID/stat */
+#define N_THREADS 20
+#define START_TIME 22
+
+/** A field of what /proc says of a process, as text in `text`; NULL if it does not tell. */
+static const char *field_of_pid(pid_t pid, int number, char *text, size_t size)
 {
     char path[64];
-    char text[1024];
     (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return 0;
+        return NULL;
     }
-    ssize_t n = read(fd, text, sizeof(text) - 1);
+    ssize_t n = read(fd, text, size - 1);
     (void)close(fd);
     text[n > 0 ? n : 0] = '\0';
-    // Field 22, counted from behind the name, which may hold anything.
+    // Counted from behind the name, which may hold anything.
     const char *field = strrchr(text, ')');
-    for (int i = 2; i < 22 && field != NULL; i++) {
+    for (int i = 2; i < number && field != NULL; i++) {
         field = strchr(field + 1, ' ');
     }
-    return field != NULL ? strtoull(field + 1, NULL, 10) | BIRTH_IS_START_TIME : 0;
+    return field != NULL ? field + 1 : NULL;
+}
+
+/** A process's start time in clock ticks since boot, marked as such; 0 if /proc does not tell. */
+static uint64_t birth_of_pid(pid_t pid)
+{
+    char text[1024];
+    const char *field = field_of_pid(pid, START_TIME, text, sizeof(text));
+    return field != NULL ? strtoull(field, NULL, 10) | BIRTH_IS_START_TIME : 0;
+}
+
+/** Whether a process has ended, all its threads, and waits for its parent to take notice. */
+static bool is_zombie(pid_t pid)
+{
+    char text[1024];
+    const char *state = field_of_pid(pid, STATE, text, sizeof(text));
+    if (state == NULL || (*state != 'Z' && *state != 'X')) {
+        return false;
+    }
+    const char *n_threads = field_of_pid(pid, N_THREADS, text, sizeof(text));
+    return n_threads != NULL && strtol(n_threads, NULL, 10) <= 1;
 }
 
 uint64_t mproc__posix_birth(pid_t pid, int pidfd)
@@ -131,7 +154,7 @@ bool mplat_process_alive(const mplat_identity *who)
     }
     // No pidfd to be had: a process that is there, and is not known to be another one, is alive.
     return (kill((pid_t)who->pid, 0) == 0 || errno != ESRCH) &&
-           (!(who->birth & BIRTH_IS_START_TIME) || is_same(who, -1));
+           (!(who->birth & BIRTH_IS_START_TIME) || is_same(who, -1)) && !is_zombie((pid_t)who->pid);
 }
 
 int mplat_process_signal(const mplat_identity *who, enum mplat_signal what)
