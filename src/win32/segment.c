@@ -6,7 +6,10 @@
  *           of one struct, by which users of mproc find its exact size, and tell it from others that
  *           have had its name. The companion is made and opened first, and closed last: a section that
  *           has none was made by a stranger.
- * Death     both go with their last handles, which the system closes
+ * Order     one after another makes or opens what has a name, under a mutex of the system's. Without it
+ *           two that open, each while the other looks again, would keep alive a section whose companion
+ *           has gone with the last user, and take it for a stranger's.
+ * Death     both go with their last handles, and the mutex to the next one: the system sees to it
  */
 #include "platform.h"
 
@@ -17,11 +20,15 @@
 
 #include <windows.h>
 
+#include <apr_hash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COMPANION ".mproc"
+
+/* One that holds the mutex may be stopped just then; without it all but the above still holds. */
+#define PATIENCE_MS 1000
 
 /* How often to look for what others have for moments only; one of them may be stopped just then. */
 #define TRIES 1000
@@ -54,6 +61,32 @@ static void free_names(struct names *names)
 {
     free(names->section);
     free(names->companion);
+}
+
+/** The mutex of all names like this one; NULL: none to be had. */
+static HANDLE lock_name(const char *name)
+{
+    char mutex_name[64];
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    unsigned hash = apr_hashfunc_default(name, &length);
+    (void)snprintf(mutex_name, sizeof(mutex_name), "mproc.names.%08x", hash);
+    HANDLE mutex = CreateMutexA(NULL, FALSE, mutex_name);
+    DWORD result = mutex != NULL ? WaitForSingleObject(mutex, PATIENCE_MS) : WAIT_FAILED;
+    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED) {
+        return mutex;
+    }
+    if (mutex != NULL) {
+        (void)CloseHandle(mutex);
+    }
+    return NULL;
+}
+
+static void unlock_name(HANDLE mutex)
+{
+    if (mutex != NULL) {
+        (void)ReleaseMutex(mutex);
+        (void)CloseHandle(mutex);
+    }
 }
 
 /** Create a section; NULL: GetLastError() says why, ERROR_ALREADY_EXISTS also for other objects. */
@@ -139,7 +172,7 @@ static DWORD create(const struct names *names, uint64_t size, mplat_segment *seg
     }
     DWORD error = create_companion(names->companion, size, segment);
     for (int i = 0; i < TRIES && error == ERROR_ALREADY_EXISTS && !is_there(names->section); i++) {
-        // Who opens or closes has the companion a moment longer.
+        // Who closes has the companion a moment longer.
         (void)SwitchToThread();
         error = create_companion(names->companion, size, segment);
     }
@@ -169,7 +202,9 @@ int mplat_segment_create(const char *name, uint64_t size, uint32_t flags, uint32
                              .more = MPLAT_NO_HANDLE};
     int rc = names_of(name, &names);
     if (rc >= 0) {
+        HANDLE mutex = lock_name(name);
         DWORD error = create(&names, size, &segment);
+        unlock_name(mutex);
         rc = error == ERROR_SUCCESS ? MPROC_OK : fail(error, "create", name);
     }
     free_names(&names);
@@ -204,8 +239,8 @@ static DWORD open_once(const struct names *names, uint32_t flags, mplat_segment 
 }
 
 /**
- * One without a companion is a stranger's, or it is just being made or closed: that is another one, or
- * none, at a second look.
+ * One without a companion is a stranger's, or one of a process that is being ended, whose handles the
+ * system closes in its own order: that one is gone at a second look.
  */
 static DWORD open_section(const struct names *names, uint32_t flags, mplat_segment *segment)
 {
@@ -213,6 +248,7 @@ static DWORD open_section(const struct names *names, uint32_t flags, mplat_segme
     DWORD error = open_once(names, flags, segment, &has_companion);
     for (int i = 0; i < LOOKS && error == ERROR_SUCCESS && !has_companion; i++) {
         mplat_segment_close(segment);
+        (void)SwitchToThread();
         error = open_once(names, flags, segment, &has_companion);
     }
     return error;
@@ -226,7 +262,9 @@ int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segm
                              .more = MPLAT_NO_HANDLE};
     int rc = names_of(name, &names);
     if (rc >= 0) {
+        HANDLE mutex = lock_name(name);
         DWORD error = open_section(&names, flags, &segment);
+        unlock_name(mutex);
         rc = error == ERROR_SUCCESS ? MPROC_OK : fail(error, "open", name);
     }
     free_names(&names);

@@ -507,7 +507,7 @@ static void test_shared_memory__many_come_and_go(void)
     const char *name = own_name("storm");
     mproc_block *block = make_words(3);
     mproc_process *children[4];
-    uint32_t rounds = (uint32_t)testlib_count(300, 20000);
+    uint32_t rounds = (uint32_t)testlib_count(300, HAS_NAMES_OF_THEIR_OWN ? 20000 : 5000);
     for (int i = 0; i < 4; i++) {
         children[i] = start(come_and_go, MPROC_ARGS(block, name, i == 0 ? UINT32_MAX : rounds));
     }
