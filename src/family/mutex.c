@@ -71,8 +71,8 @@ static int acquire_slowly(struct mproc__mutex_shm *mutex, uint64_t self, mproc__
         }
         (void)mproc__sleep(mproc__low32(&mutex->word), (uint32_t)(seen | SLEEPERS), deadline,
                            mproc__thread_life(seen));
-        mine =
-            self | SLEEPERS; // others may sleep, whose mark was taken away with the wake that came
+        // Others may sleep, whose mark was taken away with the wake that came to us.
+        mine = self | SLEEPERS;
         MPROC__KILLPOINT("mutex.woken");
     }
 }

@@ -58,10 +58,12 @@ static void wake_stragglers(void)
     const struct mproc__thread_shm *slots = mproc__thread_slots(&n);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *word = bed_of(&slots[i]);
-        bool has_changed = word != NULL && mproc__load32_acquire(word) !=
-                                               (uint32_t)mproc__load64_acquire(&slots[i].expected);
-        if (has_changed ||
-            (word != NULL && mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms())) {
+        if (word == NULL) {
+            continue;
+        }
+        uint32_t expected = (uint32_t)mproc__load64_acquire(&slots[i].expected);
+        bool has_changed = mproc__load32_acquire(word) != expected;
+        if (has_changed || mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms()) {
             mplat_wake(word, INT32_MAX);
         }
     }

@@ -88,13 +88,9 @@ int mproc__array_create(uint32_t kind, const struct mproc__element *element, siz
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
-/** The lock as if it had a handle, which it needs none of to be acquired. */
 static struct mproc_object lock_of(const struct mproc__array_shm *array)
 {
-    return (struct mproc_object){
-        .kind = array->lock_kind,
-        .shm = mproc__block_at(array->lock),
-    };
+    return mproc__lock_inside(array->lock_kind, array->lock);
 }
 
 int mproc__array_enter(const struct mproc_object *object)

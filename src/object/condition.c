@@ -39,15 +39,10 @@ static int no_condition(const char *verb)
     return mproc__fail(MPROC_EINVAL, "%s: the condition is NULL", verb);
 }
 
-/** Its lock, as object/lock.h takes one; there need be no handle of it. */
 static struct mproc_object lock_of(const mproc_condition *condition)
 {
     const struct condition_shm *shm = condition->object.shm;
-    return (struct mproc_object){
-        .kind = shm->lock_kind,
-        .offset = shm->lock,
-        .shm = mproc__block_at(shm->lock),
-    };
+    return mproc__lock_inside(shm->lock_kind, shm->lock);
 }
 
 static mproc__room room_of(const mproc_condition *condition)

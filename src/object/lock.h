@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/deadline.h"
+#include "family/block.h"
 #include "family/mutex.h"
 #include "family/object.h"
 #include "mproc/lock.h"
@@ -36,6 +37,12 @@ struct mproc__lock_shm {
 static inline struct mproc__lock_shm *mproc__lock_of(const struct mproc_object *object)
 {
     return object->shm;
+}
+
+/** The lock at `offset` inside another object, as the calls below take one: there need be no handle. */
+static inline struct mproc_object mproc__lock_inside(uint32_t kind, uint64_t offset)
+{
+    return (struct mproc_object){.kind = kind, .offset = offset, .shm = mproc__block_at(offset)};
 }
 
 /** Acquire as the object's kind has it; see mproc_lock_acquire and mproc_rlock_acquire. */

@@ -34,13 +34,6 @@ struct semaphore_shm {
     uint64_t permit[]; /**< a thread's id; 0: free */
 };
 
-/** What the two kinds do differently. */
-struct manner {
-    int (*take)(
-        struct semaphore_shm *semaphore); /**< 0, MPROC_OWNER_DIED, or MPROC_ESTATE: none free */
-    bool (*has_more)(const struct semaphore_shm *semaphore);
-};
-
 static int no_semaphore(const char *verb)
 {
     return mproc__fail(MPROC_EINVAL, "%s: the semaphore is NULL", verb);
@@ -83,15 +76,23 @@ int mproc_bounded_semaphore_create(mproc_semaphore **ret_semaphore, uint32_t val
     return mproc_semaphore_create(ret_semaphore, value, &options);
 }
 
-/** One more in the word, which takes the sleepers' bit away and wakes one of them. */
-static void count_up(uint32_t *word, uint32_t old)
+/**
+ * One more in the word, which takes the sleepers' bit away and wakes one of them. False: it is `limit`
+ * already.
+ */
+static bool count_up(struct semaphore_shm *semaphore, uint32_t limit)
 {
-    while (!mproc__cas32(word, &old, (old + 1) & COUNT_MASK)) {
-    }
+    uint32_t old = mproc__load32_relaxed(&semaphore->word);
+    do {
+        if ((old & COUNT_MASK) >= limit) {
+            return false;
+        }
+    } while (!mproc__cas32(&semaphore->word, &old, (old + 1) & COUNT_MASK));
     MPROC__KILLPOINT("semaphore.counted");
     if (old & SLEEPERS) {
-        mplat_wake(word, 1);
+        mplat_wake(&semaphore->word, 1);
     }
+    return true;
 }
 
 /* ---- plain ----------------------------------------------------------------------------------- */
@@ -107,26 +108,13 @@ static int take_plain(struct semaphore_shm *semaphore)
     return MPROC_ESTATE;
 }
 
-static bool has_more_plain(const struct semaphore_shm *semaphore)
-{
-    return (mproc__load32_acquire(&semaphore->word) & COUNT_MASK) != 0;
-}
-
 static int release_plain(struct semaphore_shm *semaphore)
 {
-    uint32_t old = mproc__load32_relaxed(&semaphore->word);
-    do {
-        if ((old & COUNT_MASK) >= semaphore->limit) {
-            return mproc__fail_shortly(semaphore->limit == MPROC_SEMAPHORE_MAX ? MPROC_ERANGE
-                                                                               : MPROC_ESTATE,
-                                       "release: the semaphore has all its permits already");
-        }
-    } while (!mproc__cas32(&semaphore->word, &old, (old + 1) & COUNT_MASK));
-    MPROC__KILLPOINT("semaphore.released");
-    if (old & SLEEPERS) {
-        mplat_wake(&semaphore->word, 1);
-    }
-    return MPROC_OK;
+    return count_up(semaphore, semaphore->limit)
+               ? MPROC_OK
+               : mproc__fail_shortly(semaphore->limit == MPROC_SEMAPHORE_MAX ? MPROC_ERANGE
+                                                                             : MPROC_ESTATE,
+                                     "release: the semaphore has all its permits already");
 }
 
 /* ---- robust ---------------------------------------------------------------------------------- */
@@ -155,17 +143,6 @@ static int take_robust(struct semaphore_shm *semaphore)
     return MPROC_ESTATE;
 }
 
-static bool has_more_robust(const struct semaphore_shm *semaphore)
-{
-    for (uint32_t i = 0; i < semaphore->n_owned; i++) {
-        uint64_t holder = mproc__load64_acquire(&semaphore->permit[i]);
-        if (holder == 0 || mproc__thread_is_dead(holder)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int release_robust(struct semaphore_shm *semaphore)
 {
     mproc__thread_id self = mproc__thread_current;
@@ -176,7 +153,7 @@ static int release_robust(struct semaphore_shm *semaphore)
             mproc__thread_holds--;
             MPROC__KILLPOINT("semaphore.freed"); /* DEATH: the sleepers look again */
             mproc__store32_release(&semaphore->hint, i);
-            count_up(&semaphore->word, mproc__load32_relaxed(&semaphore->word));
+            (void)count_up(semaphore, UINT32_MAX); // it goes round
             return MPROC_OK;
         }
     }
@@ -186,18 +163,38 @@ static int release_robust(struct semaphore_shm *semaphore)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-static const struct manner manners[] = {
-    {take_plain, has_more_plain},
-    {take_robust, has_more_robust},
-};
+static bool is_robust(const struct semaphore_shm *semaphore)
+{
+    return semaphore->n_owned != 0;
+}
+
+/** 0, MPROC_OWNER_DIED, or MPROC_ESTATE: no permit is free. */
+static int take(struct semaphore_shm *semaphore)
+{
+    return is_robust(semaphore) ? take_robust(semaphore) : take_plain(semaphore);
+}
+
+/** Permits to be had. */
+static uint32_t value_of(const struct semaphore_shm *semaphore)
+{
+    if (!is_robust(semaphore)) {
+        return mproc__load32_acquire(&semaphore->word) & COUNT_MASK;
+    }
+    uint32_t value = 0;
+    for (uint32_t i = 0; i < semaphore->n_owned; i++) {
+        uint64_t holder = mproc__load64_acquire(&semaphore->permit[i]);
+        value += holder == 0 || mproc__thread_is_dead(holder) ? 1 : 0;
+    }
+    return value;
+}
 
 /** S1, by one who has slept and has got a permit or gives up. */
-static void pass_wake_on(struct semaphore_shm *semaphore, const struct manner *manner)
+static void pass_wake_on(struct semaphore_shm *semaphore)
 {
     uint32_t seen = mproc__load32_relaxed(&semaphore->word);
     while ((seen & SLEEPERS) == 0 && !mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS)) {
     }
-    if (manner->has_more(semaphore)) {
+    if (value_of(semaphore) > 0) {
         mplat_wake(&semaphore->word, 1);
     }
 }
@@ -206,7 +203,7 @@ static void pass_wake_on(struct semaphore_shm *semaphore, const struct manner *m
 static bool sleep_on(struct semaphore_shm *semaphore, uint32_t seen, mproc__deadline deadline)
 {
     // The permits that were seen went to others; they may be back, and the word what it was.
-    bool had_permits = semaphore->n_owned == 0 && (seen & COUNT_MASK) != 0;
+    bool had_permits = !is_robust(semaphore) && (seen & COUNT_MASK) != 0;
     bool is_same = !had_permits && ((seen & SLEEPERS) != 0 ||
                                     mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS));
     if (is_same) {
@@ -215,18 +212,17 @@ static bool sleep_on(struct semaphore_shm *semaphore, uint32_t seen, mproc__dead
     return is_same;
 }
 
-static int acquire_slowly(struct semaphore_shm *semaphore, const struct manner *manner,
-                          mproc__deadline deadline)
+static int acquire_slowly(struct semaphore_shm *semaphore, mproc__deadline deadline)
 {
     bool has_slept = false;
     for (;;) {
         uint32_t seen = mproc__load32_acquire(&semaphore->word);
         MPROC__KILLPOINT("semaphore.seen");
-        int rc = manner->take(semaphore);
+        int rc = take(semaphore);
         MPROC__KILLPOINT("semaphore.tried");
         bool has_passed = rc < 0 && mproc__deadline_passed(deadline);
         if (has_slept && (rc >= 0 || has_passed)) {
-            pass_wake_on(semaphore, manner);
+            pass_wake_on(semaphore);
         }
         if (rc >= 0) {
             return rc;
@@ -247,12 +243,11 @@ int mproc_semaphore_acquire(mproc_semaphore *semaphore, mproc_timeout timeout)
         return no_semaphore("acquire");
     }
     struct semaphore_shm *shm = semaphore->object.shm;
-    bool is_robust = shm->n_owned != 0;
-    if (!is_robust && take_plain(shm) >= 0) {
+    if (!is_robust(shm) && take_plain(shm) >= 0) {
         return MPROC_OK;
     }
     int rc = mproc__family_enter();
-    return rc < 0 ? rc : acquire_slowly(shm, &manners[is_robust], mproc__deadline_in(timeout));
+    return rc < 0 ? rc : acquire_slowly(shm, mproc__deadline_in(timeout));
 }
 
 int mproc_semaphore_release(mproc_semaphore *semaphore)
@@ -261,22 +256,10 @@ int mproc_semaphore_release(mproc_semaphore *semaphore)
         return no_semaphore("release");
     }
     struct semaphore_shm *shm = semaphore->object.shm;
-    return shm->n_owned != 0 ? release_robust(shm) : release_plain(shm);
+    return is_robust(shm) ? release_robust(shm) : release_plain(shm);
 }
 
 uint32_t mproc_semaphore_get_value(const mproc_semaphore *semaphore)
 {
-    if (semaphore == NULL) {
-        return 0;
-    }
-    const struct semaphore_shm *shm = semaphore->object.shm;
-    uint32_t value = mproc__load32_acquire(&shm->word) & COUNT_MASK;
-    if (shm->n_owned != 0) {
-        value = 0;
-        for (uint32_t i = 0; i < shm->n_owned; i++) {
-            uint64_t holder = mproc__load64_acquire(&shm->permit[i]);
-            value += holder == 0 || mproc__thread_is_dead(holder) ? 1 : 0;
-        }
-    }
-    return value;
+    return semaphore != NULL ? value_of(semaphore->object.shm) : 0;
 }

@@ -140,8 +140,8 @@ int mproc_shared_value_set_int(mproc_shared_value *value, int64_t number)
         return no_value("set_int");
     }
     void *data = mproc__array_data(&value->object);
-    double
-        probe; // what does not fit is said before the lock is taken, or its last holder's death is lost
+    // What does not fit is said before the lock is taken: that its last holder died is told once.
+    double probe;
     int rc = mproc__element_set_int(element_of(value), &probe, number);
     rc = rc < 0 ? rc : mproc__array_enter(&value->object);
     return rc < 0 ? rc : leave(value, rc, mproc__element_set_int(element_of(value), data, number));

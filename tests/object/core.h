@@ -87,6 +87,24 @@ static inline size_t core_count_zombies(void)
     return count;
 }
 
+/** A child that was killed is gone for all others, though nobody has collected it yet. */
+static inline void core_be_noticed(void)
+{
+    mproc_block *block;
+    CHILD_CHECK(mproc_block_create(&block, sizeof(uint32_t)) == 0);
+    mproc_process *child = core_start(core_stay, MPROC_ARGS(block));
+    CHILD_CHECK(await_word(words_of(block), 1));
+    const mplat_identity who = {.pid = mproc_process_pid(child)};
+    CHILD_CHECK(mplat_process_alive(&who));
+    CHILD_CHECK(mproc_process_kill(child) == 0);
+    int64_t deadline = mplat_now() + LIMIT;
+    while (mplat_process_alive(&who)) {
+        CHILD_CHECK(mplat_now() < deadline);
+    }
+    CHILD_CHECK(core_end(child) == -SIGKILL);
+    mproc_block_close(block);
+}
+
 /** Everything once, with the present start method. */
 static inline void core_run(int n_children)
 {
@@ -99,6 +117,7 @@ static inline void core_run(int n_children)
         CHILD_CHECK(core_end(core_start(core_return, MPROC_ARGS(i % 100))) == i % 100);
     }
     CHILD_CHECK(core_end(core_start(core_nest, NULL)) == 12);
+    core_be_noticed();
     for (int i = 0; i < 2; i++) {
         staying[i] = core_start(core_stay, MPROC_ARGS(block));
     }
