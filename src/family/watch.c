@@ -16,7 +16,11 @@
 /* Threads are looked at for nothing; for processes the system must be asked. */
 #define ROUNDS_TO_MEMBERS 10
 
-int64_t mproc__long_slice_ns = (int64_t)5 * 1000000000;
+/* How much longer each watch's slices are than those of the one before it: the first one does the
+ * work, the others stand in for it should it be stopped. */
+#define SLICE_STEP_NS ((int64_t)40 * 1000000)
+
+int64_t mproc__long_slice_ns = (int64_t)10 * 1000000000;
 
 uint64_t mproc__watch_alarms(void)
 {
@@ -87,10 +91,11 @@ static void find_successor(const struct mproc__thread_shm *self)
  * With the watch taken: sleep in short slices, and look for dead threads after each; from time to time
  * for dead processes, too, of which a copy that has never called us has no thread here.
  */
-static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadline,
-                      mplat_life *owner, uint64_t seen_alarms)
+static int keep_watch(const mplat_life *watch, uint32_t *word, uint32_t expected,
+                      mproc__deadline deadline, mplat_life *owner, uint64_t seen_alarms)
 {
     mproc__deadline end = mproc__deadline_slice(deadline, mproc__long_slice_ns);
+    int64_t slice = mproc__slice_ns + (watch - mproc__shm()->watch) * SLICE_STEP_NS;
     bool may_lock = word != mproc__low32(&mproc__shm()->lock.word);
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
@@ -102,8 +107,7 @@ static int keep_watch(uint32_t *word, uint32_t expected, mproc__deadline deadlin
             return MPROC_OK;
         }
         wake_stragglers();
-        int rc =
-            mplat_wait(word, expected, mproc__deadline_slice(end, mproc__slice_ns), owner, NULL);
+        int rc = mplat_wait(word, expected, mproc__deadline_slice(end, slice), owner, NULL);
         if (rc >= 0 || mproc__deadline_passed(end)) {
             return rc;
         }
@@ -159,7 +163,7 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
         }
     }
     if (watch != NULL) {
-        rc = keep_watch(word, expected, deadline, owner, seen_alarms);
+        rc = keep_watch(watch, word, expected, deadline, owner, seen_alarms);
         mplat_life_release(watch);
         MPROC__KILLPOINT("watch.released");
         find_successor(slot);

@@ -4,14 +4,15 @@
  *
  * Why       A wake can be lost with the process that was to give it, or to act on it. To look again
  *           after short slices finds that, but a thousand sleepers would then never let the machine
- *           rest. So only a few of them keep short slices, and look whether somebody has died; the
- *           others sleep long. Nobody has died: no wake was lost.
+ *           rest. So only one of them keeps short slices, and looks whether somebody has died; two do
+ *           so less often, should that one be stopped; the others sleep long. If nobody has died, no
+ *           wake was lost.
  * How       Who has slept for a slice notes in its thread slot what it sleeps on, and takes a watch if
  *           there is one to be had. Whoever finds a dead thread - a watch, a lock's next owner, a
  *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
  *           woken, and look again.
- * Always    W1  after a death, everybody asleep looks again within two short slices, unless all watches
- *               die in the same moment or are stopped; then within two long ones
+ * Always    W1  after a death, everybody asleep looks again within two slices of the first watch that
+ *               is not stopped; if all are, or die in the same moment, within two long ones
  * Locks     the life tokens family_shm.watch; no other
  * Commit    the alarm: the increment of family_shm.alarms. It comes before the look at the slots, and
  *           a sleeper's note before its look at the counter, so one of them sees the other. Who was

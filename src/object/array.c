@@ -317,6 +317,7 @@ int mproc_array_set_slice(mproc_array *array, size_t first, size_t count, const 
 /** The place of one element for an atomic operation. */
 static int find(const mproc_array *array, size_t index, const char *verb, void **ret_at)
 {
+    *ret_at = NULL;
     if (array == NULL) {
         return no_array(verb);
     }
