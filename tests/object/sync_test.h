@@ -10,6 +10,11 @@
 #include "object/process_test.h"
 
 #include <apr_thread_proc.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <signal.h>
+#endif
 
 /** For calls that are to time out. */
 #define BRIEF mproc_milliseconds(20)
@@ -27,6 +32,40 @@ static inline void meet(mproc_block *block, uint32_t count)
     CHILD_CHECK(await_word(words_of(block), count));
 }
 
+#ifdef _WIN32
+/** Nt{Suspend,Resume}Process: what Windows stops and continues processes with. */
+static inline void call_on_process(const char *name, int64_t pid)
+{
+    typedef LONG(NTAPI * process_fn)(HANDLE);
+    HANDLE process = OpenProcess(PROCESS_SUSPEND_RESUME, FALSE, (DWORD)pid);
+    // By way of a pointer to a function without arguments: what GetProcAddress returns fits nothing else.
+    process_fn function =
+        (process_fn)(void (*)(void))GetProcAddress(GetModuleHandleA("ntdll"), name);
+    CU_ASSERT_FATAL(process != NULL && function != NULL);
+    CU_ASSERT_EQUAL(function(process), 0);
+    (void)CloseHandle(process);
+}
+#endif
+
+/** Stop all of a process's threads, wherever they are. */
+static inline void stop_process(int64_t pid)
+{
+#ifdef _WIN32
+    call_on_process("NtSuspendProcess", pid);
+#else
+    CU_ASSERT_EQUAL(kill((pid_t)pid, SIGSTOP), 0);
+#endif
+}
+
+static inline void continue_process(int64_t pid)
+{
+#ifdef _WIN32
+    call_on_process("NtResumeProcess", pid);
+#else
+    CU_ASSERT_EQUAL(kill((pid_t)pid, SIGCONT), 0);
+#endif
+}
+
 /** Living threads of the family that have been asleep for more than a slice. */
 static inline uint32_t count_asleep(void)
 {
@@ -40,16 +79,17 @@ static inline uint32_t count_asleep(void)
     return count;
 }
 
-/** Wait until so many are; slices are switched on. */
+/** Wait until so many are; slices are switched on. Now and then one of them looks around. */
 static inline bool await_asleep(uint32_t count)
 {
     mproc_block *block = make_words(1);
     int64_t deadline = mplat_now() + LIMIT;
-    while (count_asleep() != count && mplat_now() < deadline) {
+    bool are_asleep;
+    while (!(are_asleep = count_asleep() == count) && mplat_now() < deadline) {
         (void)mplat_wait(words_of(block), 0, mplat_now() + mproc_milliseconds(2), NULL, NULL);
     }
     mproc_block_close(block);
-    return count_asleep() == count;
+    return are_asleep;
 }
 
 #endif

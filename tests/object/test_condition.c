@@ -339,6 +339,35 @@ static void test_condition__tells_that_the_locks_holder_died(void)
     mproc_condition_close(condition);
 }
 
+/** A stopped process is alive: one that was woken to go first must not hold up those after it. */
+static void test_condition__the_stopped_hold_nobody_up(void)
+{
+    mproc_process *waiters[6];
+    mproc_condition *condition = make_condition(NULL);
+    mproc_block *block = make_words(WORDS);
+    for (size_t i = 0; i < MPROC__COUNT(waiters); i++) {
+        waiters[i] = start_waiter(condition, block);
+    }
+    CU_ASSERT(await_asleep((uint32_t)MPROC__COUNT(waiters)));
+    stop_process(mproc_process_pid(waiters[0]));
+    stop_process(mproc_process_pid(waiters[3]));
+    lock(condition);
+    CU_ASSERT_EQUAL(mproc_condition_notify_all(condition), 6);
+    unlock(condition);
+    for (size_t i = 0; i < MPROC__COUNT(waiters); i++) {
+        if (i % 3 != 0) {
+            CU_ASSERT_EQUAL(end_of(waiters[i]), 10);
+        }
+    }
+    CU_ASSERT_EQUAL(mproc__load32_acquire(&words_of(block)[WOKEN]), 4);
+    for (size_t i = 0; i < MPROC__COUNT(waiters); i += 3) {
+        continue_process(mproc_process_pid(waiters[i]));
+        CU_ASSERT_EQUAL(end_of(waiters[i]), 10);
+    }
+    mproc_block_close(block);
+    mproc_condition_close(condition);
+}
+
 /* ---- many ------------------------------------------------------------------------------------ */
 
 struct crowd {
@@ -432,6 +461,7 @@ static const testlib_case cases[] = {
     {"the_dead_give_up_their_seats", test_condition__the_dead_give_up_their_seats},
     {"a_notice_does_not_die", test_condition__a_notice_does_not_die},
     {"tells_that_the_locks_holder_died", test_condition__tells_that_the_locks_holder_died},
+    {"the_stopped_hold_nobody_up", test_condition__the_stopped_hold_nobody_up},
     {"wakes_a_crowd", test_condition__wakes_a_crowd},
     {"travels_in_values", test_condition__travels_in_values},
 };
