@@ -40,16 +40,18 @@ static inline uint32_t count_asleep(void)
     return count;
 }
 
-/** Wait until so many are; slices are switched on. */
+/** Wait until so many are, be it for a moment: a death wakes them. Slices are switched on. */
 static inline bool await_asleep(uint32_t count)
 {
     mproc_block *block = make_words(1);
     int64_t deadline = mplat_now() + LIMIT;
-    while (count_asleep() != count && mplat_now() < deadline) {
+    bool were_asleep = count_asleep() == count;
+    while (!were_asleep && mplat_now() < deadline) {
         (void)mplat_wait(words_of(block), 0, mplat_now() + mproc_milliseconds(2), NULL, NULL);
+        were_asleep = count_asleep() == count;
     }
     mproc_block_close(block);
-    return count_asleep() == count;
+    return were_asleep;
 }
 
 #endif
