@@ -254,6 +254,12 @@ int mproc_rwlock_acquire_read(mproc_rwlock *rwlock, mproc_timeout timeout)
 
 /* ---- writers --------------------------------------------------------------------------------- */
 
+static int holds_it(void)
+{
+    return mproc__fail_shortly(MPROC_ESTATE,
+                               "acquire: the calling thread holds the rwlock already");
+}
+
 /** Wait until a mark is not that of one who reads. */
 static int await_reader(struct mproc__mark_shm *mark, uint64_t awaited, mproc__deadline deadline)
 {
@@ -262,6 +268,9 @@ static int await_reader(struct mproc__mark_shm *mark, uint64_t awaited, mproc__d
         uint64_t seen = mproc__load64(&mark->thread);
         if (seen == 0 || mproc__load64(&mark->awaited) == awaited) {
             return MPROC_OK;
+        }
+        if (mproc__mark_is(mark, mproc__thread_self())) {
+            return holds_it();
         }
         if (mproc__thread_is_dead(seen)) {
             (void)mproc__cas64(&mark->thread, &seen, 0); /* DEATH: of a reader */
@@ -286,19 +295,31 @@ static int await_reader(struct mproc__mark_shm *mark, uint64_t awaited, mproc__d
     }
 }
 
+static inline int await_table(struct mproc__mark_shm *table, uint32_t count, uint64_t awaited,
+                              mproc__deadline deadline)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (mproc__load64(&table[i].thread) != 0) {
+            int rc = await_reader(&table[i], awaited, deadline);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    }
+    return MPROC_OK;
+}
+
 /** With the gate closed: until nobody reads. */
 static int await_readers(const struct mproc_object *object, uint64_t awaited,
                          mproc__deadline deadline)
 {
-    int rc = MPROC_OK;
     const mproc__marks marks = marks_of(object);
+    int rc = await_table(marks.shm->mark, MPROC__MARKS, awaited, deadline);
     uint64_t n = mproc__marks_tables(&marks);
-    for (uint64_t number = 0; rc >= 0 && number < n; number++) {
+    for (uint64_t number = 1; rc >= 0 && number < n; number++) {
         uint32_t count;
         struct mproc__mark_shm *table = mproc__marks_table(&marks, number, &count);
-        for (uint32_t i = 0; rc >= 0 && i < count; i++) {
-            rc = await_reader(&table[i], awaited, deadline);
-        }
+        rc = await_table(table, count, awaited, deadline);
     }
     return rc;
 }
@@ -333,19 +354,20 @@ int mproc_rwlock_acquire_write(mproc_rwlock *rwlock, mproc_timeout timeout)
     struct rwlock_shm *shm = shm_of(&rwlock->object);
     const mproc__marks marks = marks_of(&rwlock->object);
     mproc__thread_id self = mproc__thread_self();
-    // A writer who waits for us would wait for ever if we waited for it.
-    if (mproc__load64_relaxed(&shm->writer) == self ||
-        mproc__marks_find(&marks, self, NULL) != NULL) {
-        return mproc__fail_shortly(MPROC_ESTATE,
-                                   "acquire: the calling thread holds the rwlock already");
-    }
     mproc__deadline deadline = mproc__deadline_in(timeout);
-    rc = mproc__mutex_acquire(&shm->mutex, self, deadline, NULL);
-    if (rc < 0) {
-        return mproc__fail_shortly(rc, "acquire: timed out; the rwlock is held");
-    }
-    if (rc == MPROC_OWNER_DIED) {
-        settle(shm);
+    if (!mproc__mutex_try(&shm->mutex, self)) {
+        // Whoever has it may be ourselves, or wait for us to read no more: it would be for ever.
+        if (mproc__mutex_owner(&shm->mutex) == self ||
+            mproc__marks_find(&marks, self, NULL) != NULL) {
+            return holds_it();
+        }
+        rc = mproc__mutex_acquire(&shm->mutex, self, deadline, NULL);
+        if (rc < 0) {
+            return mproc__fail_shortly(rc, "acquire: timed out; the rwlock is held");
+        }
+        if (rc == MPROC_OWNER_DIED) {
+            settle(shm);
+        }
     }
     return write_when_empty(&rwlock->object, deadline);
 }
