@@ -43,7 +43,7 @@ struct mproc__marks_shm {
     struct mproc__mark_shm mark[MPROC__MARKS];
 };
 
-_Static_assert(sizeof(struct mproc__marks_shm) == (1 + MPROC__MARKS) * 64, "marks are aligned");
+_Static_assert(sizeof(struct mproc__marks_shm) == 64 + MPROC__MARKS * 64, "marks are aligned");
 
 /** Marks of this process's view. */
 typedef struct mproc__marks {
