@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_sync.c: locks, semaphores, events, conditions and barriers between processes.
+ * bench_sync.c: locks, rwlocks, semaphores, events, conditions and barriers between processes.
  *
  * README.md explains cases and subjects; sync/sync.h how they are made.
  */
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_JOBS = 90 };
+enum { MAX_JOBS = 110 };
 
 /* A probe with its argument and its name, which must stay where they are. */
 struct job {
@@ -103,6 +103,12 @@ static void add_uncontended(bench *b)
                figure_of(first, "mproc lock", 0), theirs);
     add_target(b, 1.3, "uncontended: rlock / process-shared pthread mutex",
                figure_of(first, "mproc rlock", 0), theirs);
+    add_target(b, 1.0, "uncontended: rwlock, read / process-shared pthread rwlock",
+               figure_of(first, "mproc rwlock, read", 0),
+               figure_of(first, "pthread rwlock, read", 0));
+    add_target(b, 2.5, "uncontended: rwlock, write / process-shared pthread rwlock",
+               figure_of(first, "mproc rwlock, write", 0),
+               figure_of(first, "pthread rwlock, write", 0));
 }
 
 static void add_contended_targets(bench *b, size_t first)
@@ -126,7 +132,7 @@ static void add_contended(bench *b, size_t n)
     snprintf(what, sizeof what, "%zu processes", n);
     const struct sync_lock_way *way;
     for (size_t i = 0; (way = sync_lock_way(i)) != NULL; i++) {
-        if (!way->is_private) {
+        if (!way->is_private && !way->is_shared) {
             struct job *job = add_job(way->subject, what);
             job->arg.lock = (struct sync_lock_probe){i, n};
             job->probe = bench_add_probe(b, job->name, sync_run_contended, &job->arg.lock,
@@ -142,6 +148,30 @@ static void add_contended(bench *b, size_t n)
              robust);
     if (n == 2) {
         add_contended_targets(b, first);
+    }
+}
+
+static void add_readers(bench *b, size_t n)
+{
+    static const char theirs[] = "pthread rwlock, read";
+    size_t first = n_jobs;
+    char what[32];
+    snprintf(what, sizeof what, "%zu readers", n);
+    const struct sync_lock_way *way;
+    for (size_t i = 0; (way = sync_lock_way(i)) != NULL; i++) {
+        if (way->is_shared) {
+            struct job *job = add_job(way->subject, what);
+            job->arg.lock = (struct sync_lock_probe){i, n};
+            job->probe = bench_add_probe(b, job->name, sync_run_contended, &job->arg.lock,
+                                         SYNC_CONTENDED_FIGURES);
+        }
+    }
+    add_rows(bench_add_case(b, "per ms", BENCH_HIGHER, "%s: acquisitions", what), first, SYNC_RATE,
+             theirs);
+    bench_figure peer = figure_of(first, theirs, SYNC_RATE);
+    if (peer.probe) {
+        bench_add_least_target(b, 1.0, "2 readers: throughput of rwlock / pthread rwlock",
+                               figure_of(first, "mproc rwlock, read", SYNC_RATE), peer);
     }
 }
 
@@ -226,6 +256,7 @@ static void build(bench *b)
     add_uncontended(b);
     add_contended(b, 2);
     add_contended(b, 8);
+    add_readers(b, 2);
     for (int setting = 0; setting < SYNC_SETTINGS; setting++) {
         add_pairs(b, (enum sync_setting)setting);
     }

@@ -79,7 +79,7 @@ static int evaluate(const struct sync_lock_way *way, const struct sync_crew *cre
         longest = results[i].longest_ns > longest ? results[i].longest_ns : longest;
     }
     for (int i = 0; i < 4; i++) {
-        if (crew->shared->words[i] != total) {
+        if (!way->is_shared && crew->shared->words[i] != total) {
             return bench_fail("%s: two processes had it at once", way->subject);
         }
     }

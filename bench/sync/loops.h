@@ -8,6 +8,8 @@
 
 #include "crew.h"
 
+#include <stdbool.h>
+
 #include "../support/system.h"
 
 #if defined(_MSC_VER)
@@ -28,15 +30,19 @@ SYNC_INLINE int sync_loop_repeat(sync_call acquire, sync_call release, void *loc
     return failed;
 }
 
-SYNC_INLINE void sync_count_up(struct sync_shared *shared)
+SYNC_INLINE void sync_use(struct sync_shared *shared, bool reads)
 {
     for (int i = 0; i < 4; i++) {
-        shared->words[i]++;
+        if (reads) {
+            (void)shared->words[i];
+        } else {
+            shared->words[i]++;
+        }
     }
 }
 
 /* In the first part undisturbed; in the second with a look at the clock before and after each acquire. */
-SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lock,
+SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, bool reads, void *lock,
                                   struct sync_shared *shared, struct sync_result *result)
 {
     int failed = 0;
@@ -44,7 +50,7 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lo
     int64_t longest = 0;
     while (shared->stop == 0 && failed == 0) {
         failed |= acquire(lock);
-        sync_count_up(shared);
+        sync_use(shared, reads);
         failed |= release(lock);
         count++;
     }
@@ -53,7 +59,7 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lo
         int64_t before = bench_now();
         failed |= acquire(lock);
         int64_t took = bench_now() - before;
-        sync_count_up(shared);
+        sync_use(shared, reads);
         failed |= release(lock);
         longest = took > longest ? took : longest;
         count++;
@@ -64,14 +70,18 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lo
 }
 
 /* repeat_NAME and contend_NAME for a struct sync_lock_way, of acquire_NAME and release_NAME. */
-#define SYNC_LOOPS(name)                                                                          \
+#define SYNC_LOOPS(name) SYNC_LOOPS_OF(name, false)
+/* The same for is_shared. */
+#define SYNC_READ_LOOPS(name) SYNC_LOOPS_OF(name, true)
+
+#define SYNC_LOOPS_OF(name, reads)                                                                \
     static int repeat_##name(void *lock, size_t n)                                                \
     {                                                                                             \
         return sync_loop_repeat(acquire_##name, release_##name, lock, n);                         \
     }                                                                                             \
     static int contend_##name(void *lock, struct sync_shared *shared, struct sync_result *result) \
     {                                                                                             \
-        return sync_loop_contend(acquire_##name, release_##name, lock, shared, result);           \
+        return sync_loop_contend(acquire_##name, release_##name, reads, lock, shared, result);    \
     }
 
 #endif

@@ -22,6 +22,7 @@
 struct sync_lock_way {
     const char *subject;
     bool is_private; /* works within one process only */
+    bool is_shared;  /* many can have it at once: they only read */
     bool is_object;  /* what open() gives is a handle of mproc, which any child can be given */
     int option;      /* as the way pleases */
 
@@ -109,7 +110,7 @@ enum sync_contended_figure {
     SYNC_CONTENDED_FIGURES
 };
 
-/* Several processes acquire, count up four words, and release, as fast as they can. */
+/* Several processes acquire, count up four words unless they only read, and release, as fast as they can. */
 int sync_run_contended(const void *arg, int64_t slice_ns, double *ret_values);
 
 enum sync_setting {

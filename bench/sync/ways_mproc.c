@@ -13,6 +13,7 @@
 #include <mproc/error.h>
 #include <mproc/event.h>
 #include <mproc/lock.h>
+#include <mproc/rwlock.h>
 #include <mproc/semaphore.h>
 
 static int fail(const char *subject, int rc)
@@ -106,6 +107,51 @@ SYNC_INLINE int release_semaphore(void *semaphore)
 
 SYNC_LOOPS(semaphore)
 
+static int open_rwlock(const struct sync_lock_way *way, void **ret_lock)
+{
+    mproc_rwlock *rwlock;
+    int rc = mproc_rwlock_create(&rwlock);
+    if (rc < 0) {
+        return fail(way->subject, rc);
+    }
+    *ret_lock = rwlock;
+    return 0;
+}
+
+static void close_rwlock(void *rwlock)
+{
+    mproc_rwlock_close(rwlock);
+}
+
+SYNC_INLINE int acquire_read(void *rwlock)
+{
+    return mproc_rwlock_acquire_read(rwlock, MPROC_FOREVER);
+}
+
+SYNC_INLINE int release_read(void *rwlock)
+{
+    return mproc_rwlock_release(rwlock);
+}
+
+SYNC_READ_LOOPS(read)
+
+SYNC_INLINE int acquire_write(void *rwlock)
+{
+    return mproc_rwlock_acquire_write(rwlock, MPROC_FOREVER);
+}
+
+SYNC_INLINE int release_write(void *rwlock)
+{
+    return mproc_rwlock_release(rwlock);
+}
+
+SYNC_LOOPS(write)
+
+#define RWLOCK(text, name, is_of_many)                                                        \
+    {                                                                                         \
+        .subject = (text), .is_shared = (is_of_many), .is_object = true, .open = open_rwlock, \
+        .close = close_rwlock, .repeat = repeat_##name, .contend = contend_##name             \
+    }
 #define OURS(text, name)                                                                  \
     {                                                                                     \
         .subject = (text), .is_object = true, .open = open_##name, .close = close_##name, \
@@ -116,6 +162,8 @@ const struct sync_lock_way sync_mproc_locks[] = {
     OURS("mproc lock", lock),
     OURS("mproc rlock", rlock),
     OURS("mproc semaphore", semaphore),
+    RWLOCK("mproc rwlock, read", read, true),
+    RWLOCK("mproc rwlock, write", write, false),
     {0},
 };
 

@@ -85,6 +85,52 @@ SYNC_INLINE int release_mutex(void *mutex)
 
 SYNC_LOOPS(mutex)
 
+/* ---- pthread_rwlock ---- */
+
+static int open_rwlock(const struct sync_lock_way *way, void **ret_lock)
+{
+    int rc = map_shared(sizeof(pthread_rwlock_t), ret_lock);
+    if (rc != 0) {
+        return rc;
+    }
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    int error = pthread_rwlock_init(*ret_lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    return error == 0 ? 0 : fail(way->subject, error);
+}
+
+static void close_rwlock(void *rwlock)
+{
+    pthread_rwlock_destroy(rwlock);
+    munmap(rwlock, sizeof(pthread_rwlock_t));
+}
+
+SYNC_INLINE int acquire_read(void *rwlock)
+{
+    return pthread_rwlock_rdlock(rwlock);
+}
+
+SYNC_INLINE int release_read(void *rwlock)
+{
+    return pthread_rwlock_unlock(rwlock);
+}
+
+SYNC_READ_LOOPS(read)
+
+SYNC_INLINE int acquire_write(void *rwlock)
+{
+    return pthread_rwlock_wrlock(rwlock);
+}
+
+SYNC_INLINE int release_write(void *rwlock)
+{
+    return pthread_rwlock_unlock(rwlock);
+}
+
+SYNC_LOOPS(write)
+
 /* ---- sem_t ---- */
 
 static int open_semaphore(const struct sync_lock_way *way, void **ret_lock)
@@ -138,6 +184,11 @@ SYNC_LOOPS(semaphore)
         .subject = (text), .is_private = (is_of_one), .option = (kind), .open = open_mutex, \
         .close = close_mutex, .repeat = repeat_mutex, .contend = contend_mutex              \
     }
+#define RWLOCK(text, name, is_of_many)                                                            \
+    {                                                                                             \
+        .subject = (text), .is_shared = (is_of_many), .open = open_rwlock, .close = close_rwlock, \
+        .repeat = repeat_##name, .contend = contend_##name                                        \
+    }
 #define SEMAPHORE(text, opener, closer)                                                     \
     {                                                                                       \
         .subject = (text), .open = (opener), .close = (closer), .repeat = repeat_semaphore, \
@@ -148,6 +199,8 @@ const struct sync_lock_way sync_system_locks[] = {
     PTHREAD("private pthread mutex", MUTEX_PRIVATE, true),
     PTHREAD("shared pthread mutex", MUTEX_SHARED, false),
     PTHREAD("robust pthread mutex", MUTEX_ROBUST, false),
+    RWLOCK("pthread rwlock, read", read, true),
+    RWLOCK("pthread rwlock, write", write, false),
     SEMAPHORE("sem_t", open_semaphore, close_semaphore),
     SEMAPHORE("named sem_t", open_named, close_named),
     {0},

@@ -5,6 +5,7 @@
 #ifndef MPROC_MPROC_H
 #define MPROC_MPROC_H
 
+#include "mproc/address.h"
 #include "mproc/arena.h"
 #include "mproc/array.h"
 #include "mproc/barrier.h"
@@ -12,9 +13,12 @@
 #include "mproc/error.h"
 #include "mproc/event.h"
 #include "mproc/export.h"
+#include "mproc/latch.h"
 #include "mproc/lock.h"
 #include "mproc/main.h"
+#include "mproc/once.h"
 #include "mproc/process.h"
+#include "mproc/rwlock.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"

@@ -82,3 +82,23 @@ int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mp
     seen_alarms = mproc__watch_alarms(); // before the caller looks again
     return rc;
 }
+
+/* How often to look again, in short slices, for a process that is dying but not yet gone. */
+#define VIGIL_LOOKS 50
+
+bool mproc__sleep_vigilantly(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                             struct mproc__vigil *vigil)
+{
+    if (vigil->looks > 0) {
+        vigil->looks--;
+        (void)mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns), NULL,
+                         NULL);
+    } else {
+        (void)mproc__sleep(word, expected, deadline, NULL);
+    }
+    if (mproc__watch_alarms() != vigil->alarms) {
+        vigil->alarms = mproc__watch_alarms();
+        vigil->looks = VIGIL_LOOKS;
+    }
+    return vigil->looks > 0;
+}

@@ -29,4 +29,18 @@ bool mproc__spin(const uint32_t *word, uint32_t expected);
 /** As mplat_wait, but not for long at a time; the caller looks again and loops. */
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner);
 
+/** What one who waits for other processes to come knows of deaths. Begins with {mproc__watch_alarms(), 0}. */
+struct mproc__vigil {
+    uint64_t alarms; /**< of which it has taken notice */
+    int looks;       /**< how often it is still to look around */
+};
+
+/**
+ * mproc__sleep for who must notice when a process is killed, whose threads die before it is gone.
+ *
+ * @return true: somebody may have died, bury the processes that are gone and look whether that concerns us
+ */
+bool mproc__sleep_vigilantly(uint32_t *word, uint32_t expected, mproc__deadline deadline,
+                             struct mproc__vigil *vigil);
+
 #endif

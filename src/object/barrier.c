@@ -30,9 +30,6 @@
 #define SLEEPERS 1u
 #define ONE_PHASE 2u
 
-/* How often to look again, in short slices, for a process that is dying but not yet gone. */
-#define LOOKS 50
-
 enum state { FILLING, ACTING, BROKEN };
 
 /* barrier_shm.verdict */
@@ -189,40 +186,24 @@ static void look_around(const mproc_barrier *barrier)
 
 /* ---- wait ------------------------------------------------------------------------------------ */
 
-/** What a waiter knows of deaths. */
-struct watch {
-    uint64_t alarms; /**< of which it has taken notice */
-    int looks;       /**< how often it is still to look around */
-};
-
 /** One sleep of who waits for the phase to change, with a look around when somebody has died. */
 static void sleep_once(const mproc_barrier *barrier, uint32_t seen, mproc__deadline deadline,
-                       struct watch *watch)
+                       struct mproc__vigil *vigil)
 {
     uint32_t *phase = &shm_of(barrier)->phase;
     if ((seen & SLEEPERS) == 0 && !mproc__cas32(phase, &seen, seen | SLEEPERS)) {
         return;
     }
-    if (watch->looks > 0) {
-        watch->looks--;
-        (void)mplat_wait(phase, seen | SLEEPERS, mproc__deadline_slice(deadline, mproc__slice_ns),
-                         NULL, NULL);
-    } else {
-        (void)mproc__sleep(phase, seen | SLEEPERS, deadline, NULL);
-    }
+    bool is_alarmed = mproc__sleep_vigilantly(phase, seen | SLEEPERS, deadline, vigil);
     MPROC__KILLPOINT("barrier.woken");
-    if (mproc__watch_alarms() != watch->alarms) {
-        watch->alarms = mproc__watch_alarms();
-        watch->looks = LOOKS;
-    }
-    if (watch->looks > 0 && mproc__load32_acquire(phase) == (seen | SLEEPERS)) {
+    if (is_alarmed && mproc__load32_acquire(phase) == (seen | SLEEPERS)) {
         look_around(barrier);
     }
 }
 
 /** Until the seat has its verdict. */
 static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t seen,
-                         mproc__deadline deadline, struct watch *watch)
+                         mproc__deadline deadline, struct mproc__vigil *vigil)
 {
     struct barrier_shm *shm = shm_of(barrier);
     const mproc__room view = {&shm->room, barrier->object.offset, 0};
@@ -238,7 +219,7 @@ static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t
             return state == MPROC__SEAT_PASSED ? MPROC_OK : broken();
         }
         if (!mproc__deadline_passed(deadline)) {
-            sleep_once(barrier, seen, deadline, watch);
+            sleep_once(barrier, seen, deadline, vigil);
             continue;
         }
         const mproc__room room = enter(barrier);
@@ -284,7 +265,7 @@ static int act(const mproc_barrier *barrier, mproc__room room, struct mproc__sea
 
 /** Wait while another round's action runs. Locked before and after; 0, or MPROC_ETIMEDOUT. */
 static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc__deadline deadline,
-                         struct watch *watch)
+                         struct mproc__vigil *vigil)
 {
     const struct barrier_shm *shm = shm_of(barrier);
     while (shm->state == ACTING) {
@@ -292,7 +273,7 @@ static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc_
         leave(barrier, room);
         bool has_passed = mproc__deadline_passed(deadline);
         if (!has_passed) {
-            sleep_once(barrier, seen, deadline, watch);
+            sleep_once(barrier, seen, deadline, vigil);
         }
         *room = enter(barrier);
         if (has_passed && shm->state == ACTING) {
@@ -306,13 +287,13 @@ static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc_
 static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
 {
     struct barrier_shm *shm = shm_of(barrier);
-    struct watch watch = {mproc__watch_alarms(), 0};
+    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     mproc__room room = enter(barrier);
     uint32_t number = 0;
     if (has_losses(barrier, &room)) {
         break_it(shm, &room);
     }
-    int rc = await_filling(barrier, &room, deadline, &watch);
+    int rc = await_filling(barrier, &room, deadline, &vigil);
     if (rc >= 0) {
         rc = shm->state == BROKEN ? broken() : mproc__room_enter(&room, &number);
     }
@@ -332,7 +313,7 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
         mproc__room_leave(&room, number);
     }
     leave(barrier, &room);
-    rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &watch);
+    rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &vigil);
     return rc < 0 ? rc : place;
 }
 

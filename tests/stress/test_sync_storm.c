@@ -19,8 +19,9 @@ struct storm_shm {
     uint32_t n_operations; /* all workers'; the test waits on it */
     uint32_t a, b;         /* the lock's: equal, or a one ahead when its holder died */
     uint32_t c, d;         /* the rlock's */
+    uint32_t e, f;         /* the rwlock's */
     uint32_t tokens;       /* the condition's */
-    uint32_t n_owner_died; /* of lock and rlock */
+    uint32_t n_owner_died; /* of lock, rlock and rwlock */
     uint32_t n_rounds;     /* passed by all of the barrier's parties */
     uint64_t longest_ns;   /* the longest call that has nothing to wait for but others' deaths */
 };
@@ -28,6 +29,7 @@ struct storm_shm {
 /* What a worker works with. */
 static mproc_lock *lock;
 static mproc_rlock *rlock;
+static mproc_rwlock *rwlock;
 static mproc_semaphore *permits;
 static mproc_event *event;
 static mproc_condition *condition;
@@ -95,6 +97,27 @@ static void use_rlock(void)
     CHILD_CHECK(mproc_rlock_release(rlock) == MPROC_ESTATE);
 }
 
+/** Who reads sees what a writer has left: whole, unless that one died. */
+static void use_rwlock(void)
+{
+    bool writes = next_random() % 3 == 0;
+    int64_t begin = mplat_now();
+    int rc = writes ? mproc_rwlock_acquire_write(rwlock, LIMIT)
+                    : mproc_rwlock_acquire_read(rwlock, LIMIT);
+    note_time(begin);
+    if (writes) {
+        go_on_with(rc, &shm->e, &shm->f);
+    } else {
+        CHILD_CHECK(rc == MPROC_OK || rc == MPROC_OWNER_DIED);
+        uint32_t first = mproc__load32_relaxed(&shm->e);
+        CHILD_CHECK(first - mproc__load32_relaxed(&shm->f) <= (uint32_t)rc);
+        CHILD_CHECK(mproc_rwlock_acquire_read(rwlock, MPROC_NOWAIT) >= 0);
+        CHILD_CHECK(mproc_rwlock_release(rwlock) == 0);
+        CHILD_CHECK(mproc__load32_relaxed(&shm->e) == first);
+    }
+    CHILD_CHECK(mproc_rwlock_release(rwlock) == 0);
+}
+
 static void use_permit(void)
 {
     int64_t begin = mplat_now();
@@ -140,10 +163,10 @@ static void use_condition(void)
 
 static int work(const mproc_args *args)
 {
-    static void (*const uses[])(void) = {use_lock,   use_lock,  use_rlock,
-                                         use_permit, use_event, use_condition};
-    CHILD_CHECK(MPROC_UNPACK(args, &lock, &rlock, &permits, &event, &condition, &block, &seed) ==
-                0);
+    static void (*const uses[])(void) = {use_lock,   use_lock,   use_rlock, use_rwlock,
+                                         use_rwlock, use_permit, use_event, use_condition};
+    CHILD_CHECK(MPROC_UNPACK(args, &lock, &rlock, &rwlock, &permits, &event, &condition, &block,
+                             &seed) == 0);
     shm = mproc_block_data(block);
     while (mproc__load32_acquire(&shm->stop) == 0) {
         uses[next_random() % MPROC__COUNT(uses)]();
@@ -158,7 +181,8 @@ static int work(const mproc_args *args)
 static mproc_process *start_worker(void)
 {
     return start_with(
-        work, MPROC_ARGS(lock, rlock, permits, event, condition, block, testlib_random() | 1),
+        work,
+        MPROC_ARGS(lock, rlock, rwlock, permits, event, condition, block, testlib_random() | 1),
         NULL);
 }
 
@@ -206,6 +230,7 @@ static void make_all(void)
     const mproc_semaphore_options robust = {.is_robust = true};
     CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_rlock_create(&rlock, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_rwlock_create(&rwlock), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_semaphore_create(&permits, N_PERMITS, &robust), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_condition_create(&condition, NULL), 0);
@@ -217,6 +242,7 @@ static void close_all(void)
 {
     mproc_lock_close(lock);
     mproc_rlock_close(rlock);
+    mproc_rwlock_close(rwlock);
     mproc_semaphore_close(permits);
     mproc_event_close(event);
     mproc_condition_close(condition);
@@ -230,6 +256,8 @@ static void check_all(uint32_t n_kills)
     go_on_with(mproc_rlock_acquire(rlock, LIMIT), &shm->c, &shm->d);
     CU_ASSERT_EQUAL(mproc_lock_release(lock), 0);
     CU_ASSERT_EQUAL(mproc_rlock_release(rlock), 0);
+    go_on_with(mproc_rwlock_acquire_write(rwlock, LIMIT), &shm->e, &shm->f);
+    CU_ASSERT_EQUAL(mproc_rwlock_release(rwlock), 0);
     CU_ASSERT(shm->n_owner_died <= n_kills);
     CU_ASSERT_EQUAL(mproc_semaphore_get_value(permits), N_PERMITS);
     CU_ASSERT(mproc_condition_acquire(condition, LIMIT) >= 0);
