@@ -52,6 +52,9 @@ int mplat_cpu_count(void);
  */
 int mplat_thread_at_exit(void (*hook)(void));
 
+/** The calling thread's number, by which the system's tools know it. */
+uint32_t mplat_thread_number(void);
+
 /**
  * What a copy of this process made by fork() must forget. Handles of children, and whatever else ties
  * processes together, the copy has lost already when it is told.

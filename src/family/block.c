@@ -30,6 +30,11 @@ void *mproc__block_at(uint64_t offset)
     return mproc__at(head_at(offset)->payload);
 }
 
+uint64_t mproc__block_of(const void *payload)
+{
+    return mproc__offset_of(payload) - sizeof(struct mproc__block_shm);
+}
+
 uint64_t mproc__block_size(uint64_t offset)
 {
     return head_at(offset)->size;

@@ -34,6 +34,9 @@ typedef struct mproc__hold mproc__hold;
 /** A block's payload, aligned to 64; by a holder. */
 void *mproc__block_at(uint64_t offset);
 
+/** The reference of a block that can hold no others, by its payload. */
+uint64_t mproc__block_of(const void *payload);
+
 /** The size that was asked for; by a holder. */
 uint64_t mproc__block_size(uint64_t offset);
 

@@ -64,6 +64,9 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object);
 /** The handle of the object at `offset` inside `object`; closed with it. NULL: no memory for it. */
 struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t offset);
 
+/** How sentences name a kind: "a lock". */
+const char *mproc__object_text(uint32_t kind);
+
 /** Close any object's handle; NULL is fine. */
 void mproc__object_close(struct mproc_object *object);
 

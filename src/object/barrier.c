@@ -20,6 +20,7 @@
 #include "family/block.h"
 #include "family/entry.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 #include "family/watch.h"
@@ -221,6 +222,7 @@ static void sleep_once(const mproc_barrier *barrier, uint32_t seen, mproc__deadl
     }
     if (watch->looks > 0) {
         watch->looks--;
+        mproc__note_show();
         (void)mplat_wait(phase, seen | SLEEPERS, mproc__deadline_slice(deadline, mproc__slice_ns),
                          NULL, NULL);
     } else {
@@ -327,7 +329,9 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
     mproc__room room = enter(barrier);
     uint32_t number = 0;
     break_if_lost(barrier, &room);
+    mproc__note_begin(barrier->object.offset, deadline);
     int rc = await_filling(barrier, &room, deadline, &watch);
+    mproc__note_end(); // an action is not part of the wait
     if (rc >= 0) {
         rc = shm->state == BROKEN ? broken(shm->dead_pid) : mproc__room_enter(&room, &number);
     }
@@ -347,7 +351,11 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
         mproc__room_leave(&room, number);
     }
     leave(barrier, &room);
-    rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &watch);
+    if (!is_last) {
+        mproc__note_begin(barrier->object.offset, deadline);
+        rc = await_verdict(barrier, number, seen, deadline, &watch);
+        mproc__note_end();
+    }
     return rc < 0 ? rc : place;
 }
 

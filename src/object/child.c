@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/env.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -46,6 +47,7 @@ static int set_up(const struct mproc__start_shm *start, const char *base)
         .group = start->group,
     };
     int rc = mplat_process_setup(&setup);
+    mproc__env_changed();
     mproc__free(env);
     return rc;
 }
@@ -169,7 +171,9 @@ static int set_up_copy(const mproc__start_info *info)
     while (setup.env != NULL && setup.env[setup.n_env] != NULL) {
         setup.n_env++;
     }
-    return mplat_process_setup(&setup);
+    int rc = mplat_process_setup(&setup);
+    mproc__env_changed();
+    return rc;
 }
 
 void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)
