@@ -418,4 +418,17 @@ int mplat_module_of(const void *address, mplat_module *ret_module);
  */
 int mplat_module_find(const mplat_module *wanted, const char **ret_base);
 
+/**
+ * Where the calls under way in the calling thread will return to, the innermost first; the first one
+ * or two lie in this function and its caller. How many; 0 where the system cannot tell.
+ */
+size_t mplat_stack(const void **ret_addresses, size_t capacity);
+
+/**
+ * Say where in the code the call is that returns to `address`: the file, and the distance from its base
+ * that tools which read its debugging information want ("prog+0x12f3"), then the function if it is
+ * known. Always terminated.
+ */
+void mplat_code_text(const void *address, char *text, size_t size);
+
 #endif

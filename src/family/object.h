@@ -35,6 +35,8 @@ struct mproc_object {
     uint32_t epoch;  /**< whose ledger that is: a copy of the process must not give it back */
     void *local;     /**< what it has in this process alone, as its kind needs it, see object.c */
     struct mproc_object *part; /**< handle of an object inside, made when it is first asked for */
+    struct mproc__trace
+        *trace; /**< where it was opened, if that is to be known: see object/leaks.h */
 };
 
 #define MPROC__HANDLE_OF_OBJECT(name, NAME, kind, text) \

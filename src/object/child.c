@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
+#include "object/leaks.h"
 #include "object/process.h"
 
 #include <stdio.h>
@@ -48,6 +49,7 @@ static int set_up(const struct mproc__start_shm *start, const char *base)
     };
     int rc = mplat_process_setup(&setup);
     mproc__env_changed();
+    mproc__leaks_watch_exit();
     mproc__free(env);
     return rc;
 }
@@ -131,6 +133,7 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
 static void end_copy(int code)
 {
     (void)mproc_shutdown(MPROC_FOREVER);
+    mproc__leaks_report();
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
     mplat_process_leave(code);
 }
