@@ -2,6 +2,7 @@
 /*
  * test_waits.c: who waits for whom, as others see it.
  */
+#include "base/check.h"
 #include "family/watch.h"
 #include "object/report_test.h"
 
@@ -379,6 +380,99 @@ static void test_waits__tells_who_only_waits_for_a_circle(void)
     mproc_rlock_close(rlocks[1]);
 }
 
+/* ---- change ---------------------------------------------------------------------------------- */
+
+/** Take two locks, always in the same order, so that nobody ever waits in a circle. */
+static int take_in_order(const mproc_args *args)
+{
+    mproc_rlock *first;
+    mproc_rlock *second;
+    int count;
+    CHILD_CHECK(MPROC_UNPACK(args, &first, &second, &count) == 0);
+    for (int i = 0; i < count; i++) {
+        CHILD_CHECK(mproc_rlock_acquire(first, MPROC_FOREVER) == 0);
+        apr_thread_yield();
+        CHILD_CHECK(mproc_rlock_acquire(second, MPROC_FOREVER) == 0);
+        apr_thread_yield(); // long enough that others go to sleep
+        CHILD_CHECK(mproc_rlock_release(second) == 0);
+        CHILD_CHECK(mproc_rlock_release(first) == 0);
+    }
+    return 0;
+}
+
+#ifdef MPROC_KILLPOINTS
+/** Between one look and the next: let others change what has been seen. */
+static void let_others_go_on(const char *name)
+{
+    for (int i = 0; i < 20 && strcmp(name, "waits.step") == 0; i++) {
+        apr_thread_yield();
+    }
+}
+#endif
+
+/** Look all the time, until told to go; 1: saw a circle, 2: saw nobody wait. */
+static int look_for_circles(const mproc_args *args)
+{
+    mproc_block *block;
+    size_t n_seen = 0;
+    CHILD_CHECK(MPROC_UNPACK(args, &block) == 0);
+#ifdef MPROC_KILLPOINTS
+    mproc__killpoint_fn = let_others_go_on;
+#endif
+    add_word(&words_of(block)[COME]);
+    while (mproc__load32_acquire(&words_of(block)[GO]) == 0) {
+        size_t count = 0;
+        CHILD_CHECK(mproc_list_waits(infos, MOST, &count) == 0);
+        for (size_t i = 0; i < count && i < MOST; i++) {
+            CHILD_CHECK(infos[i].pid != 0 && infos[i].thread != 0);
+            if (infos[i].circle != 0) {
+                return 1;
+            }
+        }
+        n_seen += count;
+        apr_thread_yield();
+    }
+    return n_seen > 0 ? 0 : 2;
+}
+
+/** A lock that lives for one wait only. */
+static void use_a_lock_once(void)
+{
+    mproc_lock *lock = make_lock();
+    CU_ASSERT_EQUAL(mproc_lock_acquire(lock, MPROC_FOREVER), MPROC_OK);
+    mproc_process *child = start(wait_for_lock, MPROC_ARGS(lock));
+    CU_ASSERT_EQUAL(mproc_lock_release(lock), MPROC_OK);
+    mproc_lock_close(lock);
+    CU_ASSERT_EQUAL(end_of(child), 0);
+}
+
+static void test_waits__sees_no_circle_where_there_is_none(void)
+{
+    mproc_rlock *rlocks[3] = {make_rlock(), make_rlock(), make_rlock()};
+    mproc_block *block = make_words(N_WORDS);
+    mproc_process *children[6];
+    int count = (int)testlib_count(500, 100000);
+    mproc_process *looker = start(look_for_circles, MPROC_ARGS(block));
+    CU_ASSERT(await_word(&words_of(block)[COME], 1));
+    for (size_t i = 0; i < 6; i++) {
+        size_t first = i % 3 == 2 ? 1 : 0;
+        size_t second = i % 3 == 0 ? 1 : 2;
+        children[i] = start(take_in_order, MPROC_ARGS(rlocks[first], rlocks[second], count));
+    }
+    for (long i = 0; i < testlib_count(20, 1000); i++) {
+        use_a_lock_once();
+    }
+    for (size_t i = 0; i < 6; i++) {
+        CU_ASSERT_EQUAL(end_of(children[i]), 0);
+    }
+    set_word(&words_of(block)[GO], 1);
+    CU_ASSERT_EQUAL(end_of(looker), 0);
+    mproc_block_close(block);
+    for (size_t i = 0; i < 3; i++) {
+        mproc_rlock_close(rlocks[i]);
+    }
+}
+
 /* ---- unasked --------------------------------------------------------------------------------- */
 
 static int take_two_impatiently(const mproc_args *args)
@@ -458,6 +552,7 @@ static const testlib_case cases[] = {
     {"finds_one_who_waits_for_itself", test_waits__finds_one_who_waits_for_itself},
     {"finds_a_holder_that_joins_who_wants_it", test_waits__finds_a_holder_that_joins_who_wants_it},
     {"tells_who_only_waits_for_a_circle", test_waits__tells_who_only_waits_for_a_circle},
+    {"sees_no_circle_where_there_is_none", test_waits__sees_no_circle_where_there_is_none},
     {"a_deadlock_is_reported_once", test_waits__a_deadlock_is_reported_once},
     {"nothing_is_said_of_others", test_waits__nothing_is_said_of_others},
 };
