@@ -37,26 +37,25 @@ MPROC_BEGIN_DECLS
 /** A thread that waits. */
 typedef struct mproc_wait_info {
     int64_t pid;       /**< its process */
-    uint32_t thread;   /**< itself, as the system numbers threads: gettid(), GetCurrentThreadId() */
     const char *kind;  /**< what it waits for: "a lock", "a barrier"; "a process": for its end */
     uint64_t object;   /**< which one, see mproc_object_reference; of a process the pid */
     int64_t waited_ns; /**< for how long */
-    bool has_timeout;  /**< it will not wait for ever */
-
     /**
      * Who holds the lock or rlock, or which process is to end; 0: nobody, as of an event, a semaphore,
      * a condition, a barrier, and of a lock that changes hands just now.
      */
     int64_t holder_pid;
+    uint32_t
+        thread; /**< who waits, as the system numbers threads: gettid(), GetCurrentThreadId() */
     /** The holder's thread. Of a process: its main one, or the only one that has used mproc; or 0. */
     uint32_t holder_thread;
-
     /**
      * Not 0: it waits for a thread that waits for a thread ... that waits for it. All threads of one
      * circle have the same number, another one than those of another. A circle is reported when it was
      * seen twice, and nothing had changed in between.
      */
     uint32_t circle;
+    bool has_timeout; /**< it will not wait for ever */
     /**
      * Nothing but the end of a process ends that: no wait of the circle has a timeout, and all it waits
      * for are rlocks, which only their holders can release, and processes. (A lock might be released by

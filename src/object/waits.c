@@ -243,7 +243,7 @@ int mproc_list_waits(mproc_wait_info *ret_infos, size_t capacity, size_t *ret_co
 /* ---- text ------------------------------------------------------------------------------------ */
 
 #define LINE_SIZE 256
-#define TEXT_SIZE (MPROC_CIRCLE_MAX * LINE_SIZE)
+#define TEXT_SIZE ((size_t)MPROC_CIRCLE_MAX * LINE_SIZE)
 
 /** Text under way: it is cut where it does not fit. */
 typedef struct text {

@@ -244,7 +244,7 @@ size_t mplat_stack(const void **ret_addresses, size_t capacity)
 void mplat_code_text(const void *address, char *text, size_t size)
 {
     const char *call = (const char *)address - 1; // the last byte of what it returns from
-    mplat_module module;
+    mplat_module module = {.base = NULL};
     if (mplat_module_of(call, &module) < 0) {
         (void)snprintf(text, size, "%p", (const void *)call);
         return;

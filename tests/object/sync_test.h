@@ -40,16 +40,18 @@ static inline uint32_t count_asleep(void)
     return count;
 }
 
-/** Wait until so many are; slices are switched on. */
+/** Wait until so many have been seen at once: they may stir again, if only to bury others. Slices are on. */
 static inline bool await_asleep(uint32_t count)
 {
     mproc_block *block = make_words(1);
     int64_t deadline = mplat_now() + LIMIT;
-    while (count_asleep() != count && mplat_now() < deadline) {
+    bool have_been = count_asleep() == count;
+    while (!have_been && mplat_now() < deadline) {
         (void)mplat_wait(words_of(block), 0, mplat_now() + mproc_milliseconds(2), NULL, NULL);
+        have_been = count_asleep() == count;
     }
     mproc_block_close(block);
-    return count_asleep() == count;
+    return have_been;
 }
 
 #endif
