@@ -52,6 +52,9 @@ int mplat_cpu_count(void);
  */
 int mplat_thread_at_exit(void (*hook)(void));
 
+/** The calling thread's number, by which the system's tools know it. */
+uint32_t mplat_thread_number(void);
+
 /**
  * What a copy of this process made by fork() must forget. Handles of children, and whatever else ties
  * processes together, the copy has lost already when it is told.
@@ -414,5 +417,18 @@ int mplat_module_of(const void *address, mplat_module *ret_module);
  * @return 0, MPROC_EBUILD (here it is another build) or MPROC_ENOENT (cannot be loaded)
  */
 int mplat_module_find(const mplat_module *wanted, const char **ret_base);
+
+/**
+ * Where the calls under way in the calling thread will return to, the innermost first; the first one
+ * or two lie in this function and its caller. How many; 0 where the system cannot tell.
+ */
+size_t mplat_stack(const void **ret_addresses, size_t capacity);
+
+/**
+ * Say where in the code the call is that returns to `address`: the file, and the distance from its base
+ * that tools which read its debugging information want ("prog+0x12f3"), then the function if it is
+ * known. Always terminated.
+ */
+void mplat_code_text(const void *address, char *text, size_t size);
 
 #endif

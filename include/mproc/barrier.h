@@ -28,6 +28,15 @@ typedef struct mproc_barrier_options {
     int (*action)(void);
 } mproc_barrier_options;
 
+/** How a barrier stands just now; others may change it meanwhile. */
+typedef struct mproc_barrier_info {
+    uint32_t parties;   /**< how many it takes */
+    uint32_t n_waiting; /**< how many wait */
+    bool is_broken;
+    int64_t
+        dead_pid; /**< the process whose death has broken it; 0: it was no death, or not known */
+} mproc_barrier_info;
+
 /**
  * Create a barrier for so many parties.
  *
@@ -58,6 +67,7 @@ MPROC_API MPROC_NODISCARD int mproc_barrier_create(mproc_barrier **ret_barrier, 
  * @death  When a process that has the barrier open is killed, be it that it waits here, has been here
  *         before, or was yet to come, the barrier breaks, and nobody waits for it in vain. (A copy made
  *         by fork has open whatever its original has.) One that ends of its own accord breaks nothing.
+ *         mproc_last_error() names the dead process by its pid, mproc_barrier_get_info does too.
  */
 MPROC_API MPROC_NODISCARD int mproc_barrier_wait(mproc_barrier *barrier, mproc_timeout timeout);
 
@@ -80,6 +90,15 @@ MPROC_API uint32_t mproc_barrier_n_waiting(const mproc_barrier *barrier);
 
 /** Whether it is broken; false for NULL. Python: Barrier.broken. */
 MPROC_API bool mproc_barrier_is_broken(const mproc_barrier *barrier);
+
+/**
+ * Read how a barrier stands, and if it is broken, whose death did that. Of several that died it is one.
+ * A process that is dead but not yet found dead does not show.
+ *
+ * @return 0; MPROC_EINVAL for NULL; MPROC_ENOSPC as mproc_lock_acquire
+ * @blocking  for moments, while others enter or leave the barrier
+ */
+MPROC_API int mproc_barrier_get_info(const mproc_barrier *barrier, mproc_barrier_info *ret_info);
 
 /** Take one more hold on a barrier, as mproc_block_attach does on a block. */
 MPROC_API MPROC_NODISCARD int mproc_barrier_attach(mproc_barrier **ret_barrier,

@@ -26,5 +26,6 @@
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"
+#include "mproc/waits.h"
 
 #endif

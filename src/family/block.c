@@ -30,6 +30,11 @@ void *mproc__block_at(uint64_t offset)
     return mproc__at(head_at(offset)->payload);
 }
 
+uint64_t mproc__block_of(const void *payload)
+{
+    return mproc__offset_of(payload) - sizeof(struct mproc__block_shm);
+}
+
 uint64_t mproc__block_size(uint64_t offset)
 {
     return head_at(offset)->size;
@@ -219,10 +224,20 @@ uint64_t mproc__block_losses(uint64_t offset)
     return mproc__load64_acquire(&head_at(offset)->losses);
 }
 
-void mproc__block_mourn(mproc__txn *txn, uint64_t offset)
+int64_t mproc__block_lost_pid(uint64_t offset)
 {
-    uint64_t *losses = &head_at(offset)->losses;
-    mproc__txn_set(txn, losses, mproc__txn_get(txn, losses) + 1);
+    const struct mproc__block_shm *head = head_at(offset);
+    mproc__family_lock(); // whoever has counted a loss has noted whose it was when he lets it go
+    int64_t pid = head->losses != 0 ? (int64_t)head->lost_pid : 0;
+    mproc__family_unlock();
+    return pid;
+}
+
+void mproc__block_mourn(mproc__txn *txn, uint64_t offset, uint64_t pid)
+{
+    struct mproc__block_shm *head = head_at(offset);
+    mproc__txn_set(txn, &head->losses, mproc__txn_get(txn, &head->losses) + 1);
+    mproc__txn_set(txn, &head->lost_pid, pid);
 }
 
 int mproc__block_give(mproc__hold hold, mproc__member_id to)

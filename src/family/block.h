@@ -34,6 +34,9 @@ typedef struct mproc__hold mproc__hold;
 /** A block's payload, aligned to 64; by a holder. */
 void *mproc__block_at(uint64_t offset);
 
+/** The reference of a block that can hold no others, by its payload. */
+uint64_t mproc__block_of(const void *payload);
+
 /** The size that was asked for; by a holder. */
 uint64_t mproc__block_size(uint64_t offset);
 
@@ -72,6 +75,9 @@ uint64_t mproc__block_part(uint64_t container, uint32_t index);
 /** How many processes were killed while they held the block, as far as they have been buried. */
 uint64_t mproc__block_losses(uint64_t offset);
 
+/** The process of the last one of these; 0: none, or not known. Takes the family lock. */
+int64_t mproc__block_lost_pid(uint64_t offset);
+
 /** Hand a hold over to another living member; it is the start block it finds at member->start. */
 int mproc__block_give(mproc__hold hold, mproc__member_id to);
 
@@ -80,8 +86,8 @@ int mproc__block_give(mproc__hold hold, mproc__member_id to);
 /** Add to a block's count, or take from it; at 0 it goes to the graveyard. */
 void mproc__block_count(mproc__txn *txn, uint64_t offset, int change);
 
-/** Note that a holder was killed. */
-void mproc__block_mourn(mproc__txn *txn, uint64_t offset);
+/** Note that a holder was killed, the process `pid`. */
+void mproc__block_mourn(mproc__txn *txn, uint64_t offset, uint64_t pid);
 
 /** Make a block that is held by nothing but the word it is written to, zeroed; and free such a one. */
 int mproc__block_make(uint32_t kind, uint64_t size, uint64_t *word);

@@ -29,7 +29,7 @@ struct mproc__block_shm {
     uint64_t payload;    /**< what follows these: offset in the arena; constant while it lives */
     uint64_t bytes;      /**< all of it, head included; constant while it lives */
     uint64_t losses;     /**< how many of its holders were killed, so far; under the lock */
-    uint64_t reserved;
+    uint64_t lost_pid; /**< the process of the last of these; likewise. No losses: means nothing */
 };
 
 _Static_assert(sizeof(struct mproc__block_shm) == 64, "payloads are aligned to cache lines");

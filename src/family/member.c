@@ -256,12 +256,12 @@ static bool was_killed(const struct mproc__member_shm *slot)
 }
 
 /** It was killed before it had unpacked its arguments: what they hold has lost it, too. Twice is no harm. */
-static void mourn_parts(uint64_t container)
+static void mourn_parts(uint64_t container, uint64_t pid)
 {
     uint64_t part;
     for (uint32_t i = 0; (part = mproc__block_part(container, i)) != 0; i++) {
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
-        mproc__block_mourn(&txn, part);
+        mproc__block_mourn(&txn, part, pid);
         mproc__txn_commit(&txn);
     }
 }
@@ -288,13 +288,13 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
         }
         uint64_t offset = *mproc__ledger_word(slot, entry);
         if (is_loss && mproc__block_is(offset, MPROC__KIND_START)) {
-            mourn_parts(offset);
+            mourn_parts(offset, slot->pid);
         }
         bool can_take = self != NULL && self != slot && mproc__ledger_reserve(self) >= 0;
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         mproc__ledger_remove(&txn, slot, entry);
         if (is_loss) {
-            mproc__block_mourn(&txn, offset);
+            mproc__block_mourn(&txn, offset, slot->pid);
         }
         if (can_take) {
             alone[*ret_alone] = (mproc__hold){offset, mproc__ledger_add(&txn, self, offset)};

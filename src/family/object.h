@@ -36,6 +36,8 @@ struct mproc_object {
     uint32_t epoch;  /**< whose ledger that is: a copy of the process must not give it back */
     void *local;     /**< what it has in this process alone, as its kind needs it, see object.c */
     struct mproc_object *part; /**< handle of an object inside, made when it is first asked for */
+    struct mproc__trace
+        *trace; /**< where it was opened, if that is to be known: see object/leaks.h */
 };
 
 #define MPROC__HANDLE_OF_OBJECT(name, NAME, kind, text) \
@@ -64,6 +66,9 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object);
 
 /** The handle of the object at `offset` inside `object`; closed with it. NULL: no memory for it. */
 struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t offset);
+
+/** How sentences name a kind: "a lock". */
+const char *mproc__object_text(uint32_t kind);
 
 /** Close any object's handle; NULL is fine. */
 void mproc__object_close(struct mproc_object *object);

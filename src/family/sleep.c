@@ -6,6 +6,7 @@
 
 #include "base/atomic.h"
 #include "base/compiler.h"
+#include "family/note.h"
 #include "family/thread.h"
 #include "family/watch.h"
 
@@ -74,6 +75,7 @@ bool mproc__spin(const uint32_t *word, uint32_t expected)
 
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner)
 {
+    mproc__note_show();
     bool is_long = patient_for == word && mproc__thread_current != 0;
     int rc = is_long ? mproc__watch_sleep(word, expected, deadline, owner, seen_alarms)
                      : mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns),
@@ -91,6 +93,7 @@ bool mproc__sleep_vigilantly(uint32_t *word, uint32_t expected, mproc__deadline 
 {
     if (vigil->looks > 0) {
         vigil->looks--;
+        mproc__note_show();
         (void)mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns), NULL,
                          NULL);
     } else {

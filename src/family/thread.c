@@ -31,6 +31,11 @@ static struct mproc__thread_shm *slot_of(mproc__thread_id id)
     return place == 0 || place > n ? NULL : slot_at(place - 1);
 }
 
+static mproc__thread_id id_of(uint32_t index, uint64_t generation)
+{
+    return generation << GENERATION_SHIFT | (uint64_t)(index + 1) << INDEX_SHIFT;
+}
+
 /** Format one more batch; the caller holds the growth token. */
 static int format_batch(uint32_t n)
 {
@@ -95,6 +100,7 @@ static void retire(struct mproc__thread_shm *slot)
     uint64_t generation = mproc__load64_relaxed(&slot->generation);
     if (generation % 2 != 0) {
         mproc__store64_release(&slot->asleep, 0); // nobody there is to be woken in another's place
+        mproc__store64_release(&slot->waits_for, 0);
         mproc__store64_release(&slot->generation, generation + 1); /* COMMIT: the id is dead */
     }
 }
@@ -103,9 +109,10 @@ static void retire(struct mproc__thread_shm *slot)
 static uint64_t enlist(struct mproc__thread_shm *slot)
 {
     uint64_t generation = mproc__load64_relaxed(&slot->generation) + 1;
-    mproc__store64_release(&slot->pid, 0); // the last one's until here, ours from the next line on
+    mproc__store64_release(&slot->who, 0); // the last one's until here, ours from the next line on
     mproc__store64_release(&slot->generation, generation); /* COMMIT: the new id lives */
-    mproc__store64_release(&slot->pid, (uint64_t)mplat_pid());
+    mproc__store64_release(&slot->who,
+                           (uint64_t)mplat_thread_number() << 32 | (uint32_t)mplat_pid());
     return generation;
 }
 
@@ -134,7 +141,7 @@ static int claim_any(mproc__thread_id *ret_id)
                 return rc;
             }
             mproc__store32_release(&shm->thread_hint, (index + 1) % n);
-            *ret_id = generation << GENERATION_SHIFT | (uint64_t)(index + 1) << INDEX_SHIFT;
+            *ret_id = id_of(index, generation);
             return MPROC_OK;
         }
         int rc = grow(n);
@@ -227,17 +234,42 @@ void mproc__thread_bury_dead(void)
     }
 }
 
-int64_t mproc__thread_pid(mproc__thread_id id)
+/** The word `who` of a thread, dead or alive; 0 if that is no longer known. */
+static uint64_t who_is(mproc__thread_id id)
 {
     const struct mproc__thread_shm *slot = slot_of(id);
     if (slot == NULL) {
         return 0;
     }
     uint64_t generation = id >> GENERATION_SHIFT;
-    uint64_t pid = mproc__load64_acquire(&slot->pid);
+    uint64_t who = mproc__load64_acquire(&slot->who);
     // Before it is another thread's, a slot gets another generation than its last one and the next.
     uint64_t now = mproc__load64_acquire(&slot->generation);
-    return now == generation || now == generation + 1 ? (int64_t)pid : 0;
+    return now == generation || now == generation + 1 ? who : 0;
+}
+
+int64_t mproc__thread_pid(mproc__thread_id id)
+{
+    return (int64_t)(who_is(id) & UINT32_MAX);
+}
+
+uint32_t mproc__thread_number(mproc__thread_id id)
+{
+    return (uint32_t)(who_is(id) >> 32);
+}
+
+mproc__thread_id mproc__thread_at(uint32_t index)
+{
+    uint64_t generation = mproc__load64_acquire(&slot_at(index)->generation);
+    return generation % 2 != 0 ? id_of(index, generation) : 0;
+}
+
+const struct mproc__thread_shm *mproc__thread_slot_of(mproc__thread_id id)
+{
+    const struct mproc__thread_shm *slot = slot_of(id);
+    bool is_its =
+        slot != NULL && mproc__load64_acquire(&slot->generation) == id >> GENERATION_SHIFT;
+    return is_its ? slot : NULL;
 }
 
 struct mproc__thread_shm *mproc__thread_slots(uint32_t *ret_count)

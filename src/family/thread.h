@@ -29,12 +29,13 @@ typedef uint64_t mproc__thread_id;
 struct mproc__thread_shm {
     mplat_life life;
     mplat_parker parker;
-    uint64_t generation; /**< by the token's holder; read by anybody, atomically */
-    uint64_t asleep;     /**< by it: offset of the word it has long been sleeping on; 0: none */
-    uint64_t expected;   /**< by it: what that word was */
-    uint64_t noted;      /**< by it: the alarms it had seen when it looked, before it noted that */
-    uint64_t pid;        /**< of the thread with the last odd generation; 0: not yet known */
-    uint64_t reserved;
+    uint64_t generation;  /**< by the token's holder; read by anybody, atomically */
+    uint64_t asleep;      /**< by it: offset of the word it has long been sleeping on; 0: none */
+    uint32_t expected;    /**< by it: what that word was */
+    uint32_t noted;       /**< by it: the alarms it had seen when it looked, before it noted that */
+    uint64_t who;         /**< of the last odd generation: number << 32, pid; 0: not yet known */
+    uint64_t waits_for;   /**< by it: see note.h; 0: nothing */
+    uint64_t waits_since; /**< by it: when that began; changes only while it waits for nothing */
 };
 
 _Static_assert(sizeof(struct mproc__thread_shm) == 128, "two cache lines a thread");
@@ -79,6 +80,15 @@ bool mproc__thread_is_dead(mproc__thread_id id);
 
 /** The process of the thread named by an id, dead or alive; 0 if that is no longer known. */
 int64_t mproc__thread_pid(mproc__thread_id id);
+
+/** Its number in the eyes of the system, likewise. */
+uint32_t mproc__thread_number(mproc__thread_id id);
+
+/** The thread that has a slot just now; 0: none. It may be dead. */
+mproc__thread_id mproc__thread_at(uint32_t index);
+
+/** Its slot; NULL if the thread is no more. */
+const struct mproc__thread_shm *mproc__thread_slot_of(mproc__thread_id id);
 
 /** Look for threads that have died, and bury them: their ids are dead, and who sleeps looks again. */
 void mproc__thread_bury_dead(void);

@@ -55,7 +55,7 @@ static bool is_integer_slot(int kind)
     return kind >= MPROC__SLOT_BOOL && kind <= MPROC__SLOT_ULLONG;
 }
 
-static const char *object_text(uint32_t kind)
+const char *mproc__object_text(uint32_t kind)
 {
     switch (kind) {
 #define OBJECT_TEXT(name, NAME, number, text) \
@@ -75,7 +75,7 @@ static const char *value_text(const mproc_value *value)
         "bytes", "a list",    "a map",
     };
     if (value->type == MPROC_OBJECT && value->as.object != NULL) {
-        return object_text(value->as.object->kind);
+        return mproc__object_text(value->as.object->kind);
     }
     const unsigned index = (unsigned)value->type;
     return index < MPROC__COUNT(texts) ? texts[index] : "an object";
@@ -84,7 +84,7 @@ static const char *value_text(const mproc_value *value)
 static const char *slot_text(int kind)
 {
     if (kind >= MPROC__SLOT_OBJECT) {
-        return object_text((uint32_t)(kind - MPROC__SLOT_OBJECT));
+        return mproc__object_text((uint32_t)(kind - MPROC__SLOT_OBJECT));
     }
     switch (kind) {
     case MPROC__SLOT_BOOL:

@@ -65,9 +65,10 @@ static void wake_stragglers(void)
         if (word == NULL) {
             continue;
         }
-        uint32_t expected = (uint32_t)mproc__load64_acquire(&slots[i].expected);
+        uint32_t expected = mproc__load32_acquire(&slots[i].expected);
         bool has_changed = mproc__load32_acquire(word) != expected;
-        if (has_changed || mproc__load64_acquire(&slots[i].noted) != mproc__watch_alarms()) {
+        uint32_t alarms = (uint32_t)mproc__watch_alarms();
+        if (has_changed || mproc__load32_acquire(&slots[i].noted) != alarms) {
             mplat_wake(word, INT32_MAX);
         }
     }
@@ -149,8 +150,8 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
     struct mproc__thread_shm *slot = mproc__thread_slot();
     mplat_life *watch = NULL;
     int rc = MPROC_OK;
-    mproc__store64_release(&slot->noted, seen_alarms);
-    mproc__store64_release(&slot->expected, expected);
+    mproc__store32_release(&slot->noted, (uint32_t)seen_alarms);
+    mproc__store32_release(&slot->expected, expected);
     mproc__store64_release(&slot->asleep, mproc__offset_of(word));
     mproc__fence();                             // see Commit
     if (mproc__watch_alarms() == seen_alarms) { // nobody has died since the caller looked

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/status.h"
 #include "family/block.h"
+#include "object/leaks.h"
 #include "object/lock.h"
 
 #include <string.h>
@@ -42,6 +43,9 @@ static int add_lock(struct mproc_object *object, const mproc_array_options *opti
     } else {
         rc = mproc__lock_create(MPROC__KIND_RLOCK, NULL, &object->part);
         lock = object->part;
+        if (rc >= 0) {
+            mproc__leaks_drop(object->part); // closed with the array
+        }
     }
     if (rc < 0 || (rc = mproc__block_embed(object->offset, lock->offset)) < 0) {
         return rc;

@@ -20,6 +20,7 @@
 #include "family/block.h"
 #include "family/entry.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 #include "family/watch.h"
@@ -43,6 +44,7 @@ struct barrier_shm {
     uint32_t verdict; /**< being given to the line, see VERDICT; 0: none */
     uint32_t is_due;  /**< sleepers of a round that is over are still to be woken, by who unlocks */
     uint64_t losses;  /**< of the block, when the barrier was as good as new */
+    uint64_t dead_pid; /**< of a broken one: whose death broke it; 0: nobody's, or not known */
     uint32_t has_action;
     struct mproc__entry action;
 };
@@ -59,9 +61,12 @@ static int no_barrier(const char *verb)
     return mproc__fail(MPROC_EINVAL, "%s: the barrier is NULL", verb);
 }
 
-static int broken(void)
+static int broken(uint64_t dead_pid)
 {
-    return mproc__fail_shortly(MPROC_EBROKEN, "wait: the barrier is broken");
+    return dead_pid == 0
+               ? mproc__fail_shortly(MPROC_EBROKEN, "wait: the barrier is broken")
+               : mproc__fail(MPROC_EBROKEN, "wait: the barrier is broken: process %llu has died",
+                             (unsigned long long)dead_pid);
 }
 
 int mproc_barrier_create(mproc_barrier **ret_barrier, uint32_t parties,
@@ -100,9 +105,12 @@ int mproc_barrier_create(mproc_barrier **ret_barrier, uint32_t parties,
 static void carry_out(struct barrier_shm *shm, const mproc__room *room)
 {
     uint32_t verdict = shm->verdict;
+    uint64_t dead_pid = (verdict & 0xff) == BROKEN ? shm->dead_pid : 0;
     while (shm->room.line[MPROC__LINE_WAITING].first != 0) {
         uint32_t number = shm->room.line[MPROC__LINE_WAITING].first - 1;
-        mproc__store32_release(&mproc__room_seat(room, number)->state, verdict >> 8);
+        struct mproc__seat_shm *seat = mproc__room_seat(room, number);
+        seat->dead_pid = dead_pid;
+        mproc__store32_release(&seat->state, verdict >> 8);
         mproc__room_unlink(room, number);
     }
     MPROC__KILLPOINT("barrier.told");
@@ -124,9 +132,12 @@ static void give_verdict(struct barrier_shm *shm, const mproc__room *room, uint3
     carry_out(shm, room);
 }
 
-static void break_it(struct barrier_shm *shm, const mproc__room *room)
+/** `dead_pid`: whose death does it; 0: nobody's, or not known. */
+static void break_it(struct barrier_shm *shm, const mproc__room *room, int64_t dead_pid)
 {
     if (shm->state != BROKEN) {
+        // Only then it has a meaning: killed before the verdict, nothing has happened.
+        mproc__store64_release(&shm->dead_pid, (uint64_t)dead_pid);
         give_verdict(shm, room, MPROC__SEAT_BROKEN, BROKEN);
     }
 }
@@ -156,21 +167,29 @@ static void leave(const mproc_barrier *barrier, const mproc__room *room)
     }
 }
 
-/** Whether one in the line is dead, or one who had the barrier open was killed. Locked. */
-static bool has_losses(const mproc_barrier *barrier, const mproc__room *room)
+/** Whether one who had the barrier open was killed since it was as good as new. */
+static bool has_lost_one(const mproc_barrier *barrier)
 {
-    if (mproc__block_losses(barrier->object.offset) != shm_of(barrier)->losses) {
-        return true;
-    }
+    return mproc__block_losses(barrier->object.offset) !=
+           mproc__load64_acquire(&shm_of(barrier)->losses);
+}
+
+/** Break if one in the line is dead, or one who had the barrier open was killed. Locked. */
+static void break_if_lost(const mproc_barrier *barrier, const mproc__room *room)
+{
+    struct barrier_shm *shm = shm_of(barrier);
     uint32_t link = room->shm->line[MPROC__LINE_WAITING].first;
     while (link != 0) {
         const struct mproc__seat_shm *seat = mproc__room_seat(room, link - 1);
         if (mproc__thread_is_dead(seat->thread)) {
-            return true;
+            break_it(shm, room, mproc__thread_pid(seat->thread));
+            return;
         }
         link = seat->next;
     }
-    return false;
+    if (has_lost_one(barrier)) {
+        break_it(shm, room, mproc__block_lost_pid(barrier->object.offset));
+    }
 }
 
 /** Somebody has died: break if that concerns us. */
@@ -178,9 +197,7 @@ static void look_around(const mproc_barrier *barrier)
 {
     mproc__member_bury_gone();
     const mproc__room room = enter(barrier);
-    if (has_losses(barrier, &room)) {
-        break_it(shm_of(barrier), &room);
-    }
+    break_if_lost(barrier, &room);
     leave(barrier, &room);
 }
 
@@ -215,8 +232,9 @@ static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t
         seen = mproc__load32_acquire(&shm->phase);
         uint32_t state = mproc__load32_acquire(&seat->state);
         if (state != MPROC__SEAT_WAITING) {
+            uint64_t dead_pid = seat->dead_pid;
             mproc__room_slip_away(seat);
-            return state == MPROC__SEAT_PASSED ? MPROC_OK : broken();
+            return state == MPROC__SEAT_PASSED ? MPROC_OK : broken(dead_pid);
         }
         if (!mproc__deadline_passed(deadline)) {
             sleep_once(barrier, seen, deadline, vigil);
@@ -225,7 +243,7 @@ static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t
         const mproc__room room = enter(barrier);
         bool is_mine = mproc__load32_acquire(&seat->state) == MPROC__SEAT_WAITING;
         if (is_mine) {
-            break_it(shm, &room);
+            break_it(shm, &room, 0);
         }
         leave(barrier, &room);
         if (is_mine) {
@@ -252,9 +270,9 @@ static int act(const mproc_barrier *barrier, mproc__room room, struct mproc__sea
     room = enter(barrier);
     // It may have been broken or reset meanwhile; then this round is over, and ours no longer.
     if (mproc__load32_acquire(&seat->state) != MPROC__SEAT_WAITING) {
-        rc = broken();
+        rc = broken(seat->dead_pid);
     } else if (rc < 0) {
-        break_it(shm, &room);
+        break_it(shm, &room, 0);
     } else {
         give_verdict(shm, &room, MPROC__SEAT_PASSED, FILLING);
     }
@@ -290,12 +308,12 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
     struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     mproc__room room = enter(barrier);
     uint32_t number = 0;
-    if (has_losses(barrier, &room)) {
-        break_it(shm, &room);
-    }
+    break_if_lost(barrier, &room);
+    mproc__note_begin(barrier->object.offset, deadline);
     int rc = await_filling(barrier, &room, deadline, &vigil);
+    mproc__note_end(); // an action is not part of the wait
     if (rc >= 0) {
-        rc = shm->state == BROKEN ? broken() : mproc__room_enter(&room, &number);
+        rc = shm->state == BROKEN ? broken(shm->dead_pid) : mproc__room_enter(&room, &number);
     }
     if (rc < 0) {
         leave(barrier, &room);
@@ -313,7 +331,11 @@ static int wait_until(const mproc_barrier *barrier, mproc__deadline deadline)
         mproc__room_leave(&room, number);
     }
     leave(barrier, &room);
-    rc = is_last ? MPROC_OK : await_verdict(barrier, number, seen, deadline, &vigil);
+    if (!is_last) {
+        mproc__note_begin(barrier->object.offset, deadline);
+        rc = await_verdict(barrier, number, seen, deadline, &vigil);
+        mproc__note_end();
+    }
     return rc < 0 ? rc : place;
 }
 
@@ -348,7 +370,7 @@ int mproc_barrier_abort(mproc_barrier *barrier)
         return rc;
     }
     const mproc__room room = enter(barrier);
-    break_it(shm_of(barrier), &room);
+    break_it(shm_of(barrier), &room, 0);
     leave(barrier, &room);
     return MPROC_OK;
 }
@@ -368,7 +390,37 @@ uint32_t mproc_barrier_n_waiting(const mproc_barrier *barrier)
 
 bool mproc_barrier_is_broken(const mproc_barrier *barrier)
 {
-    return barrier != NULL && (mproc__load32_acquire(&shm_of(barrier)->state) == BROKEN ||
-                               mproc__block_losses(barrier->object.offset) !=
-                                   mproc__load64_acquire(&shm_of(barrier)->losses));
+    return barrier != NULL &&
+           (mproc__load32_acquire(&shm_of(barrier)->state) == BROKEN || has_lost_one(barrier));
+}
+
+/** Whose death it is that has broken the barrier; 0: nobody's, or not known. */
+static int64_t find_dead(const mproc_barrier *barrier)
+{
+    const struct barrier_shm *shm = shm_of(barrier);
+    const mproc__room room = enter(barrier);
+    int64_t pid = shm->state == BROKEN    ? (int64_t)shm->dead_pid
+                  : has_lost_one(barrier) ? mproc__block_lost_pid(barrier->object.offset)
+                                          : 0;
+    leave(barrier, &room);
+    return pid;
+}
+
+int mproc_barrier_get_info(const mproc_barrier *barrier, mproc_barrier_info *ret_info)
+{
+    if (barrier == NULL || ret_info == NULL) {
+        return no_barrier("get_info");
+    }
+    int rc = mproc__family_enter();
+    if (rc < 0) {
+        return rc;
+    }
+    bool is_broken = mproc_barrier_is_broken(barrier);
+    *ret_info = (mproc_barrier_info){
+        .parties = mproc_barrier_parties(barrier),
+        .n_waiting = mproc_barrier_n_waiting(barrier),
+        .is_broken = is_broken,
+        .dead_pid = is_broken ? find_dead(barrier) : 0,
+    };
+    return MPROC_OK;
 }

@@ -5,9 +5,11 @@
 #include "base/alloc.h"
 #include "base/atomic.h"
 #include "base/check.h"
+#include "base/env.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
+#include "object/leaks.h"
 #include "object/process.h"
 
 #include <stdio.h>
@@ -46,6 +48,8 @@ static int set_up(const struct mproc__start_shm *start, const char *base)
         .group = start->group,
     };
     int rc = mplat_process_setup(&setup);
+    mproc__env_changed();
+    mproc__leaks_watch_exit();
     mproc__free(env);
     return rc;
 }
@@ -129,6 +133,7 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
 static void end_copy(int code)
 {
     (void)mproc_shutdown(MPROC_FOREVER);
+    mproc__leaks_report();
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
     mplat_process_leave(code);
 }
@@ -169,7 +174,9 @@ static int set_up_copy(const mproc__start_info *info)
     while (setup.env != NULL && setup.env[setup.n_env] != NULL) {
         setup.n_env++;
     }
-    return mplat_process_setup(&setup);
+    int rc = mplat_process_setup(&setup);
+    mproc__env_changed();
+    return rc;
 }
 
 void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)

@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "family/block.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 #include "family/watch.h"
@@ -324,7 +325,9 @@ static int wait_until(mproc_condition *condition, mproc__deadline deadline)
         return rc;
     }
     MPROC__KILLPOINT("condition.suspended");
+    mproc__note_begin(condition->object.offset, deadline);
     bool was_called = await_call(&room, &lock, number, deadline, alarms);
+    mproc__note_end();
     rc = mproc__lock_resume(&lock, depth);
     if (was_called) {
         come_back(&room, &lock, number);

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
 
@@ -89,13 +90,8 @@ static bool was_set(uint32_t now, uint32_t before)
     return (now & SET) != 0 || now / ONE_SET != before / ONE_SET;
 }
 
-static int wait_slowly(uint32_t *word, uint32_t before, mproc_timeout timeout)
+static int wait_until(uint32_t *word, uint32_t before, mproc__deadline deadline)
 {
-    mproc__deadline deadline = mproc__deadline_in(timeout);
-    int rc = mproc__family_enter(); // for the sake of a sleep that others can watch over
-    if (rc < 0) {
-        return rc;
-    }
     (void)mproc__spin(word, before);
     for (;;) {
         uint32_t seen = mproc__load32_acquire(word);
@@ -111,6 +107,18 @@ static int wait_slowly(uint32_t *word, uint32_t before, mproc_timeout timeout)
     }
 }
 
+static int wait_slowly(const mproc_event *event, uint32_t before, mproc_timeout timeout)
+{
+    mproc__deadline deadline = mproc__deadline_in(timeout);
+    int rc = mproc__family_enter(); // for the sake of a sleep that others can watch over
+    if (rc >= 0) {
+        mproc__note_begin(event->object.offset, deadline);
+        rc = wait_until(&shm_of(event)->word, before, deadline);
+        mproc__note_end();
+    }
+    return rc;
+}
+
 int mproc_event_wait(mproc_event *event, mproc_timeout timeout)
 {
     if (event == NULL) {
@@ -122,6 +130,6 @@ int mproc_event_wait(mproc_event *event, mproc_timeout timeout)
         return MPROC_OK;
     }
     return timeout != MPROC_NOWAIT
-               ? wait_slowly(word, before, timeout)
+               ? wait_slowly(event, before, timeout)
                : mproc__fail_shortly(MPROC_ETIMEDOUT, "wait: timed out; the event is not set");
 }

@@ -5,10 +5,14 @@
 #include "object/lock.h"
 
 #include "base/check.h"
+#include "base/env.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
+#include "family/note.h"
 #include "family/thread.h"
+#include "family/watch.h"
+#include "object/waits.h"
 
 #include <stddef.h>
 
@@ -49,6 +53,28 @@ static int look_at_history(struct mproc__lock_shm *lock, int rc, mproc__thread_i
     return rc;
 }
 
+static bool is_mine(const struct mproc__lock_shm *lock)
+{
+    mproc__thread_id self = mproc__thread_current;
+    return self != 0 && mproc__mutex_owner(&lock->mutex) == self;
+}
+
+/** Wait for the mutex; with MPROC_DEADLOCKS, and a look for a circle after each long slice, until one is found. */
+static int wait_for_it(struct mproc__lock_shm *lock, mproc__deadline deadline,
+                       mproc__thread_id *ret_dead)
+{
+    bool may_look = mproc__is_on(MPROC__SWITCH_DEADLOCKS);
+    for (;;) {
+        mproc__deadline until =
+            may_look ? mproc__deadline_slice(deadline, mproc__long_slice_ns) : deadline;
+        int rc = mproc__mutex_acquire(&lock->mutex, mproc__thread_self(), until, ret_dead);
+        if (rc != MPROC_ETIMEDOUT || until == deadline) {
+            return rc;
+        }
+        may_look = !mproc__deadlock_report();
+    }
+}
+
 static int acquire_slowly(struct mproc__lock_shm *lock, mproc_timeout timeout)
 {
     int rc = mproc__family_enter();
@@ -56,8 +82,10 @@ static int acquire_slowly(struct mproc__lock_shm *lock, mproc_timeout timeout)
         return rc;
     }
     mproc__thread_id dead = 0;
-    rc = mproc__mutex_acquire(&lock->mutex, mproc__thread_self(), mproc__deadline_in(timeout),
-                              &dead);
+    mproc__deadline deadline = mproc__deadline_in(timeout);
+    mproc__note_begin(mproc__block_of(lock) | (is_mine(lock) ? MPROC__NOTE_OWN : 0), deadline);
+    rc = wait_for_it(lock, deadline, &dead);
+    mproc__note_end();
     return rc < 0 ? mproc__fail_shortly(rc, "acquire: timed out; the lock is held")
                   : look_at_history(lock, rc, dead);
 }
@@ -75,12 +103,6 @@ static inline int acquire(struct mproc__lock_shm *lock, mproc_timeout timeout)
     mproc__thread_holds++;
     mproc__store32_relaxed(&lock->depth, 1);
     return MPROC_OK;
-}
-
-static bool is_mine(const struct mproc__lock_shm *lock)
-{
-    mproc__thread_id self = mproc__thread_current;
-    return self != 0 && mproc__mutex_owner(&lock->mutex) == self;
 }
 
 static int acquire_again(struct mproc__lock_shm *lock)

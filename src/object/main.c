@@ -6,6 +6,7 @@
 #include "family/family.h"
 #include "mproc/main.h"
 #include "mproc/version.h"
+#include "object/leaks.h"
 #include "object/process.h"
 #include "object/server.h"
 #include "object/start.h"
@@ -40,6 +41,7 @@ int mproc_main(int argc, char **argv)
     rc = mplat_boot_take(argc, argv, &boot, &arena, &parent, &extra);
     has_main = true;
     if (rc == 0) {
+        mproc__leaks_watch_exit();
         return mproc__family_enter();
     }
     if (rc < 0 || (rc = mproc__family_join(&arena, boot.member)) < 0) {

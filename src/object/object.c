@@ -21,6 +21,7 @@
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"
+#include "object/leaks.h"
 #include "object/shared_memory.h"
 
 #include <stddef.h>
@@ -87,7 +88,11 @@ int mproc__object_create(uint32_t kind, uint64_t size, uint32_t n_inside,
     if (rc < 0 || (rc = mproc__block_create(kind, size, n_inside, true, &hold)) < 0) {
         return rc;
     }
-    return wrap(kind, hold, ret_object);
+    rc = wrap(kind, hold, ret_object);
+    if (rc >= 0) {
+        mproc__leaks_note(*ret_object);
+    }
+    return rc;
 }
 
 int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
@@ -119,6 +124,7 @@ static void close_alone(struct mproc_object *object)
 {
     if (object != NULL) {
         MPROC__CHECK(is_object_kind(object->kind));
+        mproc__leaks_drop(object);
         leave_local(object);
         bool is_held = object->epoch == mproc__handle_epoch();
         if (is_held && mproc__family_enter() >= 0) {
@@ -168,7 +174,11 @@ static int attach_again(const struct mproc_object *object, bool has_place, const
     if (object == NULL || !has_place) {
         return mproc__fail(MPROC_EINVAL, "attach: there is no handle of %s", text);
     }
-    return mproc__object_attach(object->offset, ret_object);
+    int rc = mproc__object_attach(object->offset, ret_object);
+    if (rc >= 0) {
+        mproc__leaks_note(*ret_object);
+    }
+    return rc;
 }
 
 static mproc_value value_of(struct mproc_object *object)

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
+#include "family/note.h"
 #include "object/local.h"
 
 #include <apr_time.h>
@@ -177,12 +178,25 @@ static void collect(mproc_process *process)
     mproc__children_remove(process);
 }
 
+/** Sleep until its sentinel fires, with a note of that. */
+static int await_sentinel(const mproc_process *process, mproc__deadline deadline)
+{
+    size_t unused;
+    const struct mproc__member_shm *slot = mproc__member_at(process->member);
+    if (deadline != 0 && slot != NULL) {
+        mproc__note_begin(mproc__offset_of(slot) | MPROC__NOTE_MEMBER, deadline);
+        mproc__note_show();
+    }
+    int rc = mplat_sentinel_wait(&process->child.sentinel, 1, deadline, &unused);
+    mproc__note_end();
+    return rc;
+}
+
 int mproc__process_await(mproc_process *process, mproc_timeout timeout)
 {
     mproc__deadline deadline = mproc__deadline_in(timeout);
     while (!has_ended(process)) {
-        size_t unused;
-        int rc = mplat_sentinel_wait(&process->child.sentinel, 1, deadline, &unused);
+        int rc = await_sentinel(process, deadline);
         if (rc < 0) {
             return rc;
         }
@@ -206,9 +220,7 @@ int mproc_process_join(mproc_process *process, mproc_timeout timeout)
         return rc;
     }
     if (process->role == MPROC__ROLE_PARENT) {
-        size_t unused;
-        return mplat_sentinel_wait(&process->child.sentinel, 1, mproc__deadline_in(timeout),
-                                   &unused);
+        return await_sentinel(process, mproc__deadline_in(timeout));
     }
     rc = mproc__process_await(process, timeout);
     if (rc >= 0 && !process->was_reached) {

@@ -47,7 +47,8 @@ struct mproc__seat_shm {
     uint32_t line;  /**< enum mproc__line */
     uint32_t next;  /**< in that line, or of the free ones: number + 1; 0: none */
     uint32_t previous;
-    uint32_t reserved[8];
+    uint64_t dead_pid; /**< with BROKEN: whose death did that; 0: nobody's, or not known */
+    uint32_t reserved[6];
 };
 
 _Static_assert(sizeof(struct mproc__seat_shm) == 64, "neighbours do not share cache lines");

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
 #include "family/thread.h"
@@ -247,7 +248,13 @@ int mproc_semaphore_acquire(mproc_semaphore *semaphore, mproc_timeout timeout)
         return MPROC_OK;
     }
     int rc = mproc__family_enter();
-    return rc < 0 ? rc : acquire_slowly(shm, mproc__deadline_in(timeout));
+    if (rc >= 0) {
+        mproc__deadline deadline = mproc__deadline_in(timeout);
+        mproc__note_begin(semaphore->object.offset, deadline);
+        rc = acquire_slowly(shm, deadline);
+        mproc__note_end();
+    }
+    return rc;
 }
 
 int mproc_semaphore_release(mproc_semaphore *semaphore)

@@ -8,6 +8,7 @@
 #include "platform.h"
 
 #include "base/status.h"
+#include "posix/posix.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unwind.h>
 
 static void hash_bytes(unsigned char build[MPLAT_BUILD_BYTES], const void *data, size_t size)
 {
@@ -158,4 +160,53 @@ int mplat_module_find(const mplat_module *wanted, const char **ret_base)
     }
     return mproc__fail(MPROC_EBUILD, "the function's %s%s is another build in the child",
                        wanted->is_program ? "program" : "library ", wanted->path);
+}
+
+/* ---- places in the code ---------------------------------------------------------------------- */
+
+typedef struct walk {
+    const void **addresses;
+    size_t capacity;
+    size_t count;
+} walk;
+
+static _Unwind_Reason_Code visit_frame(struct _Unwind_Context *frame, void *arg)
+{
+    walk *under_way = arg;
+    uintptr_t address = _Unwind_GetIP(frame);
+    if (address == 0 || under_way->count == under_way->capacity) {
+        return _URC_END_OF_STACK;
+    }
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what it is
+    under_way->addresses[under_way->count++] = (const void *)address;
+    return _URC_NO_REASON;
+}
+
+size_t mplat_stack(const void **ret_addresses, size_t capacity)
+{
+    // The unwinder's own, for not every C library has backtrace().
+    walk under_way = {ret_addresses, capacity, 0};
+    (void)_Unwind_Backtrace(visit_frame, &under_way);
+    return under_way.count;
+}
+
+void mplat_code_text(const void *address, char *text, size_t size)
+{
+    const char *call = (const char *)address - 1; // the last byte of what it returns from
+    mplat_module module;
+    Dl_info info;
+    if (mplat_module_of(call, &module) < 0) {
+        (void)snprintf(text, size, "%p", (const void *)call);
+        return;
+    }
+    const char *own = mproc__posix_program();
+    int n = snprintf(text, size, "%s+%#zx",
+                     !module.is_program ? module.path
+                     : own != NULL      ? own
+                                        : "(program)",
+                     (size_t)(call - module.base));
+    if (n > 0 && (size_t)n < size && dladdr(call, &info) != 0 && info.dli_sname != NULL) {
+        (void)snprintf(text + n, size - (size_t)n, " (%s+%#zx)", info.dli_sname,
+                       (size_t)(call - (const char *)info.dli_saddr));
+    }
 }

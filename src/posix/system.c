@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -108,6 +109,11 @@ int mplat_thread_at_exit(void (*hook)(void))
     thread_hook = hook; // this thread's own: several may come here at once
     int error = pthread_setspecific(exit_key, &thread_hook);
     return error == 0 ? MPROC_OK : mproc__fail_os(error, "cannot watch the thread's end");
+}
+
+uint32_t mplat_thread_number(void)
+{
+    return (uint32_t)syscall(SYS_gettid); // the C library's own call came late
 }
 
 /** Whether a thread of this process is past its last instruction: joined, but not yet forgotten. */

@@ -13,10 +13,12 @@
 
 #include <windows.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_UNITS_MAX 32768
+#define MOST_FRAMES 62 /* what early systems can tell */
 
 /* ---- build ----------------------------------------------------------------------------------- */
 
@@ -224,4 +226,28 @@ int mplat_module_find(const mplat_module *wanted, const char **ret_base)
         *ret_base = (const char *)module;
     }
     return rc;
+}
+
+/* ---- places in the code ---------------------------------------------------------------------- */
+
+size_t mplat_stack(const void **ret_addresses, size_t capacity)
+{
+    void *addresses[MOST_FRAMES];
+    size_t wanted = capacity < MOST_FRAMES ? capacity : MOST_FRAMES;
+    size_t count = CaptureStackBackTrace(0, (ULONG)wanted, addresses, NULL);
+    for (size_t i = 0; i < count; i++) {
+        ret_addresses[i] = addresses[i];
+    }
+    return count;
+}
+
+void mplat_code_text(const void *address, char *text, size_t size)
+{
+    const char *call = (const char *)address - 1; // the last byte of what it returns from
+    mplat_module module = {.base = NULL};
+    if (mplat_module_of(call, &module) < 0) {
+        (void)snprintf(text, size, "%p", (const void *)call);
+        return;
+    }
+    (void)snprintf(text, size, "%s+%#llx", module.path, (unsigned long long)(call - module.base));
 }

@@ -260,6 +260,11 @@ int mplat_cpu_count(void)
 
 /* ---- threads and forks ----------------------------------------------------------------------- */
 
+uint32_t mplat_thread_number(void)
+{
+    return GetCurrentThreadId();
+}
+
 int mplat_thread_at_exit(void (*hook)(void))
 {
     if (!FlsSetValue(thread_end, (void *)(uintptr_t)hook)) {

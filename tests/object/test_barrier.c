@@ -13,6 +13,25 @@ static mproc_barrier *make_barrier(uint32_t parties, const mproc_barrier_options
     return barrier;
 }
 
+/** Whether the barrier is broken, by the death of `pid`; 0: by nobody's. */
+static bool is_broken_by(const mproc_barrier *barrier, int64_t pid)
+{
+    mproc_barrier_info info = {0};
+    CU_ASSERT_EQUAL(mproc_barrier_get_info(barrier, &info), MPROC_OK);
+    CU_ASSERT_EQUAL(info.parties, mproc_barrier_parties(barrier));
+    CU_ASSERT_EQUAL(info.n_waiting, 0);
+    return info.is_broken && info.dead_pid == pid;
+}
+
+/** Whether the last error says that the barrier is broken, by the death of `pid`. */
+static bool is_told(int64_t pid)
+{
+    char sentence[100];
+    (void)snprintf(sentence, sizeof(sentence), "wait: the barrier is broken: process %lld has died",
+                   (long long)pid);
+    return strcmp(mproc_last_error(), sentence) == 0;
+}
+
 static void test_barrier__of_one_is_open(void)
 {
     mproc_barrier *barrier = make_barrier(1, NULL);
@@ -37,6 +56,8 @@ static void test_barrier__refuses_nonsense(void)
     CU_ASSERT_EQUAL(mproc_barrier_parties(NULL), 0);
     CU_ASSERT_EQUAL(mproc_barrier_n_waiting(NULL), 0);
     CU_ASSERT_FALSE(mproc_barrier_is_broken(NULL));
+    mproc_barrier_info info;
+    CU_ASSERT_EQUAL(mproc_barrier_get_info(NULL, &info), MPROC_EINVAL);
     mproc_barrier_close(NULL);
 }
 
@@ -46,6 +67,8 @@ static void test_barrier__breaks_when_time_is_up(void)
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, MPROC_NOWAIT), MPROC_ETIMEDOUT);
     CU_ASSERT(mproc_barrier_is_broken(barrier));
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, MPROC_FOREVER), MPROC_EBROKEN);
+    CU_ASSERT_STRING_EQUAL(mproc_last_error(), "wait: the barrier is broken");
+    CU_ASSERT(is_broken_by(barrier, 0));
     CU_ASSERT_EQUAL(mproc_barrier_reset(barrier), MPROC_OK);
     CU_ASSERT_FALSE(mproc_barrier_is_broken(barrier));
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, BRIEF), MPROC_ETIMEDOUT);
@@ -58,7 +81,7 @@ static void test_barrier__breaks_when_time_is_up(void)
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
-enum { COME, ROUNDS_DONE, PLACES, N_PARTIES = 4 };
+enum { COME, ROUNDS_DONE, VICTIM, PLACES, N_PARTIES = 4 };
 
 /** Everybody counts itself before and after: nobody passes before all have come. */
 static int go_round(const mproc_args *args)
@@ -116,7 +139,7 @@ static int fail_action(void)
     return MPROC_EINVAL;
 }
 
-/** 10 + what the wait returned. */
+/** 10 + what the wait returned; broken by the death of who stands in VICTIM, if somebody does. */
 static int pass(const mproc_args *args)
 {
     mproc_barrier *barrier;
@@ -126,6 +149,8 @@ static int pass(const mproc_args *args)
     add_word(&words_of(block)[COME]);
     int rc = mproc_barrier_wait(barrier, LIMIT);
     CHILD_CHECK(rc < 0 || mproc__load32_acquire(action_word) == 1);
+    uint32_t victim = mproc__load32_acquire(&words_of(block)[VICTIM]);
+    CHILD_CHECK(victim == 0 || rc >= 0 || is_told(victim));
     return rc < 0 ? 100 - rc : 10 + rc;
 }
 
@@ -186,6 +211,15 @@ static void test_barrier__abort_and_reset_let_go(void)
     mproc_barrier_close(barrier);
 }
 
+/** Kill a child, after telling those who wait that it will be so. Its pid. */
+static int64_t kill_it(mproc_process *child, const mproc_block *block)
+{
+    int64_t pid = mproc_process_pid(child);
+    mproc__store32_release(&words_of(block)[VICTIM], (uint32_t)pid);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    return pid;
+}
+
 /* ---- death ----------------------------------------------------------------------------------- */
 
 static int have_it_and_stay(const mproc_args *args)
@@ -218,12 +252,16 @@ static void test_barrier__breaks_when_a_waiter_is_killed(void)
     mproc_process *one = start(pass, MPROC_ARGS(barrier, block));
     mproc_process *two = start(pass, MPROC_ARGS(barrier, block));
     CU_ASSERT(await_n_waiting(barrier, 2));
-    CU_ASSERT_EQUAL(mproc_process_kill(one), MPROC_OK);
+    int64_t pid = kill_it(one, block);
     CU_ASSERT_EQUAL(end_of(two), 100 - MPROC_EBROKEN);
     CU_ASSERT_EQUAL(end_of(one), CODE_KILLED);
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, LIMIT), MPROC_EBROKEN);
+    CU_ASSERT(is_told(pid));
+    CU_ASSERT(is_broken_by(barrier, pid));
     CU_ASSERT_EQUAL(mproc_barrier_reset(barrier), MPROC_OK);
+    CU_ASSERT_FALSE(is_broken_by(barrier, 0));
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT(is_broken_by(barrier, 0));
     mproc_block_close(block);
     mproc_barrier_close(barrier);
 }
@@ -236,10 +274,12 @@ static void test_barrier__breaks_when_one_is_killed_that_was_to_come(void)
     mproc_process *late = start(have_it_and_stay, MPROC_ARGS(barrier, block));
     CU_ASSERT(await_n_waiting(barrier, 1));
     CU_ASSERT(await_word(&words_of(block)[COME], 2));
-    CU_ASSERT_EQUAL(mproc_process_kill(late), MPROC_OK);
+    int64_t pid = kill_it(late, block);
     CU_ASSERT_EQUAL(end_of(one), 100 - MPROC_EBROKEN);
     CU_ASSERT_EQUAL(end_of(late), CODE_KILLED);
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, LIMIT), MPROC_EBROKEN);
+    CU_ASSERT(is_told(pid));
+    CU_ASSERT(is_broken_by(barrier, pid));
     mproc_block_close(block);
     mproc_barrier_close(barrier);
 }
@@ -256,7 +296,7 @@ static void test_barrier__breaks_when_a_killed_one_is_joined_first(void)
     mproc_process *late =
         start(is_copy ? stay_alone : have_it_and_stay, MPROC_ARGS(barrier, block));
     CU_ASSERT(is_copy || await_word(&words_of(block)[COME], 2));
-    CU_ASSERT_EQUAL(mproc_process_kill(late), MPROC_OK);
+    (void)kill_it(late, block);
     CU_ASSERT_NOT_EQUAL(mproc_process_join(late, LIMIT), MPROC_ETIMEDOUT);
     CU_ASSERT_EQUAL(mproc_process_close(late), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(one), 100 - MPROC_EBROKEN);
@@ -270,8 +310,9 @@ static void test_barrier__breaks_when_one_is_killed_at_its_start(void)
     mproc_barrier *barrier = make_barrier(2, NULL);
     mproc_block *block = make_words(PLACES);
     mproc_process *late = start(have_it_and_stay, MPROC_ARGS(barrier, block));
-    CU_ASSERT_EQUAL(mproc_process_kill(late), MPROC_OK);
+    int64_t pid = kill_it(late, block);
     CU_ASSERT_EQUAL(mproc_barrier_wait(barrier, LIMIT), MPROC_EBROKEN);
+    CU_ASSERT(is_told(pid));
     int rc = mproc_process_join(late, LIMIT);
     CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
     CU_ASSERT_EQUAL(mproc_process_close(late), MPROC_OK);

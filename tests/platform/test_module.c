@@ -3,6 +3,7 @@
  * test_module.c: where a function comes from, and finding it again: here, in a child, in a library
  * that the child has to load.
  */
+#include "base/compiler.h"
 #include "platform/child.h"
 
 #include <apr_dso.h>
@@ -134,6 +135,57 @@ static void test_module__library_is_loaded_by_the_child(void)
     apr_terminate();
 }
 
+/* ---- places in the code ---------------------------------------------------------------------- */
+
+#define FRAMES 32
+
+static MPROC__NOINLINE size_t take_stack(const void **frames)
+{
+    size_t n = mplat_stack(frames, FRAMES);
+    return n + (frames[0] == NULL ? 1 : 0); // so that the call above is no jump
+}
+
+/** How many of the addresses lie in the first `reach` bytes behind the entry of a function. */
+static size_t count_near(const void *const *frames, size_t n, const void *function, size_t reach)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t distance = (uintptr_t)frames[i] - (uintptr_t)function;
+        count += distance > 0 && distance < reach ? 1 : 0;
+    }
+    return count;
+}
+
+static void test_module__stack_leads_to_the_caller(void)
+{
+    const void *frames[FRAMES] = {NULL};
+    size_t n = take_stack(frames);
+    CU_ASSERT_FATAL(n >= 2 && n <= FRAMES);
+    const void *self = (const void *)(uintptr_t)test_module__stack_leads_to_the_caller;
+    CU_ASSERT(count_near(frames, n, self, 1024) >= 1);
+    CU_ASSERT(mplat_stack(frames, 1) <= 1);
+}
+
+static void test_module__code_has_a_text(void)
+{
+    char text[1400];
+    char wanted[64];
+    mplat_module module;
+    const char *address = (const char *)address_of(local_answer) + 1;
+    CU_ASSERT_EQUAL_FATAL(mplat_module_of(address, &module), 0);
+    // The call that returns there ends a byte before.
+    (void)snprintf(wanted, sizeof(wanted), "+0x%llx",
+                   (unsigned long long)(address - 1 - module.base));
+    mplat_code_text(address, text, sizeof(text));
+    CU_ASSERT(strstr(text, "test_platform_module") != NULL);
+    CU_ASSERT(strstr(text, wanted) != NULL);
+    mplat_code_text(address, text, 8);
+    CU_ASSERT_EQUAL(strlen(text), 7);
+    int local = 0;
+    mplat_code_text(&local, text, sizeof(text));
+    CU_ASSERT(strlen(text) > 0 && strchr(text, '+') == NULL);
+}
+
 static void child_fn(int argc, char **argv)
 {
     static const child_role roles[] = {call_it, call_another_build};
@@ -146,5 +198,7 @@ static const testlib_case cases[] = {
     {"another_build_is_refused", test_module__another_build_is_refused},
     {"missing_library_is_not_found", test_module__missing_library_is_not_found},
     {"library_is_loaded_by_the_child", test_module__library_is_loaded_by_the_child},
+    {"stack_leads_to_the_caller", test_module__stack_leads_to_the_caller},
+    {"code_has_a_text", test_module__code_has_a_text},
 };
 TESTLIB_MAIN_CHILD("platform.module", cases, child_fn)

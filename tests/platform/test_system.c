@@ -111,6 +111,30 @@ static void test_system__hook_runs_at_the_threads_end(void)
     apr_terminate();
 }
 
+static void *APR_THREAD_FUNC tell_number(apr_thread_t *thread, void *arg)
+{
+    *(uint32_t *)arg = mplat_thread_number();
+    (void)apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+static void test_system__threads_have_numbers(void)
+{
+    apr_pool_t *pool;
+    apr_thread_t *thread;
+    apr_status_t status;
+    uint32_t other = 0;
+    uint32_t mine = mplat_thread_number();
+    CU_ASSERT_EQUAL_FATAL(apr_initialize(), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(apr_thread_create(&thread, NULL, tell_number, &other, pool), APR_SUCCESS);
+    CU_ASSERT_EQUAL(apr_thread_join(&status, thread), APR_SUCCESS);
+    CU_ASSERT(mine != 0 && other != 0 && mine != other);
+    CU_ASSERT_EQUAL(mplat_thread_number(), mine);
+    apr_pool_destroy(pool);
+    apr_terminate();
+}
+
 static void child_fn(int argc, char **argv)
 {
     static const child_role roles[] = {read_clock};
@@ -124,5 +148,6 @@ static const testlib_case cases[] = {
     {"one_clock_for_all", test_system__one_clock_for_all},
     {"errors_have_names", test_system__errors_have_names},
     {"hook_runs_at_the_threads_end", test_system__hook_runs_at_the_threads_end},
+    {"threads_have_numbers", test_system__threads_have_numbers},
 };
 TESTLIB_MAIN_CHILD("platform.system", cases, child_fn)

@@ -416,7 +416,12 @@ static void after_first(bool is_done)
 
 static void close_barrier(void)
 {
+    mproc_barrier_info info = {0};
     CU_ASSERT(mproc_barrier_is_broken(barrier));
+    CU_ASSERT_EQUAL(mproc_barrier_get_info(barrier, &info), MPROC_OK);
+    const mplat_identity dead = {.pid =
+                                     info.dead_pid}; // if it was not the time that was up, or abort
+    CU_ASSERT(info.is_broken && (dead.pid == 0 || !mplat_process_alive(&dead)));
     CU_ASSERT_EQUAL(mproc_barrier_reset(barrier), MPROC_OK);
     CU_ASSERT(!mproc_barrier_is_broken(barrier));
     CU_ASSERT_EQUAL(mproc_barrier_n_waiting(barrier), 0);
