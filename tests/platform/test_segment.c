@@ -42,13 +42,20 @@ static const char *own_name(void)
     return name_of("test_mplat_", mplat_pid(), 0);
 }
 
+static int create(const char *name, uint64_t size, uint32_t flags, uint32_t mode,
+                  mplat_segment *ret_segment)
+{
+    const mplat_segment_plan plan = {.size = size, .flags = flags, .mode = mode};
+    return mplat_segment_create(name, &plan, ret_segment);
+}
+
 /** Whether somebody can open it, without changing anything about it. */
 static bool is_there(const char *name)
 {
     mplat_segment segment = none;
     bool is = false;
 #ifdef _WIN32
-    is = mplat_segment_open(name, 0, 0, &segment) >= 0;
+    is = mplat_segment_open(name, 0, 0, 0, &segment) >= 0;
 #else
     char path[128];
     struct stat file;
@@ -65,7 +72,7 @@ static int make_and_stay(unsigned me)
 {
     mplat_segment segment;
     const char *name = name_of(MPLAT_SEGMENT_PREFIX "test_", child_parent.who.pid, me);
-    CHILD_CHECK(mplat_segment_create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment) == 0);
+    CHILD_CHECK(create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment) == 0);
     child_say_ready();
     return child_stay();
 }
@@ -74,7 +81,7 @@ static int make_another(unsigned me)
 {
     mplat_segment segment;
     const char *name = name_of("test_mplat_", child_parent.who.pid, me);
-    CHILD_CHECK(mplat_segment_create(name, SIZE, 0, 0600, &segment) == 0);
+    CHILD_CHECK(create(name, SIZE, 0, 0600, &segment) == 0);
     CHILD_CHECK(mplat_segment_unlink(name, segment.id) == 0);
     mplat_segment_close(&segment);
     return 0;
@@ -103,14 +110,14 @@ static int make_without_nameless_files(unsigned me)
         return NOT_HERE;
     }
     CHILD_CHECK(open("/dev/shm", O_TMPFILE | O_RDWR, 0600) < 0 && errno == EOPNOTSUPP);
-    CHILD_CHECK(mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &a) == 0);
-    CHILD_CHECK(mplat_segment_create(own_name(), 1, 0, 0600, &b) == MPROC_EEXIST);
+    CHILD_CHECK(create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &a) == 0);
+    CHILD_CHECK(create(own_name(), 1, 0, 0600, &b) == MPROC_EEXIST);
     for (unsigned i = 0; i < 2; i++) {
         (void)snprintf(temporary, sizeof(temporary), "/dev/shm/.mproc-%ld-%u", (long)mplat_pid(),
                        i);
         CHILD_CHECK(lstat(temporary, &file) < 0);
     }
-    CHILD_CHECK(mplat_segment_open(own_name(), 0, 0, &b) == 0 && b.size == SIZE);
+    CHILD_CHECK(mplat_segment_open(own_name(), 0, 0, 0, &b) == 0 && b.size == SIZE);
     mplat_segment_close(&a);
     mplat_segment_leave(&b);
     mplat_segment_reap(own_name());
@@ -127,8 +134,8 @@ static void test_segment__is_whole_and_zero(void)
     const char *name = own_name();
     mplat_segment a = none;
     mplat_segment b = none;
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &a), MPROC_ENOENT);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, SIZE, 0, 0600, &a), 0);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &a), MPROC_ENOENT);
+    CU_ASSERT_EQUAL_FATAL(create(name, SIZE, 0, 0600, &a), 0);
     CU_ASSERT_EQUAL(a.size, SIZE);
     CU_ASSERT(a.id != 0);
     char *bytes = a.base;
@@ -136,13 +143,13 @@ static void test_segment__is_whole_and_zero(void)
         CU_ASSERT_EQUAL_FATAL(bytes[i], 0);
     }
     memset(bytes, 'x', SIZE);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, &b), 0);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, 0, &b), 0);
     CU_ASSERT(b.size == SIZE && b.id == a.id);
     CU_ASSERT(memcmp(a.base, b.base, SIZE) == 0);
     mplat_segment_close(&b);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, 1, 0, 0600, &b), MPROC_EEXIST);
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, a.id + 1, &b), MPROC_ENOENT);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, a.id, &b), 0);
+    CU_ASSERT_EQUAL(create(name, 1, 0, 0600, &b), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, a.id + 1, &b), MPROC_ENOENT);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, a.id, &b), 0);
     CU_ASSERT((b.flags & MPLAT_SEGMENT_READ_ONLY) != 0 && b.id == a.id);
     mplat_segment_close(&b);
     mplat_segment_close(&b);
@@ -159,8 +166,8 @@ static void test_segment__goes_when_its_users_have_left(void)
     const char *name = own_name();
     mplat_segment a = none;
     mplat_segment b = none;
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &a), 0);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, &b), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &a), 0);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, 0, &b), 0);
     CU_ASSERT((a.flags & b.flags & MPLAT_SEGMENT_AUTO) != 0 && a.id == b.id);
     mplat_segment_leave(&a);
     mplat_segment_reap(name);
@@ -170,9 +177,9 @@ static void test_segment__goes_when_its_users_have_left(void)
     if (HAS_NAMES_OF_THEIR_OWN) {
         uint64_t id = b.id;
         CU_ASSERT(is_there(name));
-        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, id, &a), 0); // who knows it may
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, id, &a), 0); // who knows it may
         mplat_segment_close(&a);
-        CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &a), MPROC_ENOENT);
+        CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &a), MPROC_ENOENT);
     }
     mplat_segment_reap(name);
     mplat_segment_close(&b);
@@ -190,7 +197,7 @@ static void test_segment__has_a_mode(void)
     mplat_segment segment = none;
     (void)snprintf(path, sizeof(path), "/dev/shm/%s", name);
     mode_t mask = umask(077);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, 1, MPLAT_SEGMENT_AUTO, 0664, &segment), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, 1, MPLAT_SEGMENT_AUTO, 0664, &segment), 0);
     (void)umask(mask);
     CU_ASSERT(lstat(path, &file) == 0 && (file.st_mode & 0777) == 0664);
     mplat_segment_leave(&segment);
@@ -211,8 +218,8 @@ static void test_segment__beyond_a_limit_is_an_error(void)
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     struct rlimit limit = {.rlim_cur = SIZE, .rlim_max = old.rlim_max};
     CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &limit), 0); // the kernel's answer: SIGXFSZ
-    CU_ASSERT_EQUAL(mplat_segment_create(name, SIZE + 1, 0, 0600, &segment), MPROC_ENOSPC);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, SIZE, 0, 0600, &segment), 0);
+    CU_ASSERT_EQUAL(create(name, SIZE + 1, 0, 0600, &segment), MPROC_ENOSPC);
+    CU_ASSERT_EQUAL(create(name, SIZE, 0, 0600, &segment), 0);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     CU_ASSERT_EQUAL(mplat_segment_unlink(name, segment.id), 0);
     mplat_segment_close(&segment);
@@ -231,8 +238,8 @@ static void test_segment__of_a_stranger_without_size(void)
     FILE *file = fopen(path, "wb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     (void)fclose(file);
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &segment), MPROC_ESTATE);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, 1, 0, 0600, &segment), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &segment), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(create(name, 1, 0, 0600, &segment), MPROC_EEXIST);
     CU_ASSERT_EQUAL(mplat_segment_unlink(name, 0), 0);
     CU_ASSERT_FALSE(is_there(name));
 #endif
@@ -269,9 +276,7 @@ static void meddle(const char *point)
         mplat_segment_close(&of_others);
         CU_ASSERT_FALSE(is_there(own_name()));
         if (others_make_one) {
-            CU_ASSERT_EQUAL(
-                mplat_segment_create(own_name(), 2 * SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others),
-                0);
+            CU_ASSERT_EQUAL(create(own_name(), 2 * SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
         }
     }
 }
@@ -279,8 +284,7 @@ static void meddle(const char *point)
 static void expect_meddling(const char *point, bool make_one)
 {
     of_others = none;
-    CU_ASSERT_EQUAL_FATAL(
-        mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
+    CU_ASSERT_EQUAL_FATAL(create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
     moment = point;
     others_make_one = make_one;
 }
@@ -303,10 +307,10 @@ static void test_segment__is_opened_as_it_is_in_the_end(void)
     for (size_t i = 0; i < MPROC__COUNT(points); i++) {
         mplat_segment segment = none;
         expect_meddling(points[i], false);
-        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), MPROC_ENOENT);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, 0, &segment), MPROC_ENOENT);
         end_meddling(false);
         expect_meddling(points[i], true);
-        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), 0);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, 0, &segment), 0);
         CU_ASSERT(segment.size == 2 * SIZE && segment.id == of_others.id);
         mplat_segment_close(&segment);
         end_meddling(true);
@@ -324,11 +328,11 @@ static void test_segment__of_others_is_not_reaped(void)
     end_meddling(true);
     expect_meddling("segment.reaping", true);
     mplat_segment_leave(&of_others);
-    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, 0, 0600, &segment), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(create(own_name(), 1, 0, 0600, &segment), MPROC_EEXIST);
     end_meddling(true);
     expect_meddling("segment.reaping", false);
     mplat_segment_leave(&of_others);
-    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
+    CU_ASSERT_EQUAL(create(own_name(), 1, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
     CU_ASSERT(is_there(own_name()));
     mplat_segment_close(&segment);
     end_meddling(true);
