@@ -58,7 +58,8 @@ typedef struct mproc_shared_memory_options {
      * Create only: how large mproc_shared_memory_grow can make it; 0: not larger than it is. All users
      * map so much from the beginning, so that its bytes never move: that costs addresses, memory is
      * taken for its size only. On Linux strangers, Python among them, see up to 127 bytes more than so
-     * much; what is beyond its size they must leave alone, the memory for that may be lacking.
+     * much; what is beyond its size they must leave alone, the memory for that may be lacking. On
+     * Windows the addresses themselves cost memory, about 1/512 of it.
      */
     size_t max_size_bytes;
     /**
@@ -66,7 +67,7 @@ typedef struct mproc_shared_memory_options {
      * open it before mproc_shared_memory_publish. Until then its name goes with the last user, as if
      * by auto_unlink: what its maker could not finish, nobody has to tidy up.
      * Open: what its bytes must mean; 0: whatever they do. Anything else is MPROC_ETYPE.
-     * On Linux strangers see up to 127 bytes more of one that has a layout, and know nothing of all this.
+     * Strangers know nothing of all this, and on Linux see up to 127 bytes more of one with a layout.
      */
     uint64_t layout;
     /**
@@ -75,11 +76,12 @@ typedef struct mproc_shared_memory_options {
      */
     mproc_timeout timeout;
     /**
-     * A hint: have huge pages, which make large memory quicker to use; each user says it for itself.
-     * Linux: it is mapped from a multiple of 2 MiB and the kernel asked for huge pages, of which
-     * /sys/kernel/mm/transparent_hugepage/shmem_enabled or a mount option decides ("advise" does for it). Windows: its maker
-     * gets large pages if it has the right to them, SeLockMemoryPrivilege, enabled, and it cannot
-     * grow; its size is rounded up for strangers then. In all other cases nothing is different.
+     * A hint: have huge pages, which make large memory quicker to use. Each user says it for itself.
+     * On Linux it is mapped from a multiple of 2 MiB, and the kernel is asked for huge pages; what it
+     * gives is decided by /sys/kernel/mm/transparent_hugepage/shmem_enabled, or by the option "huge" of
+     * the mount of /dev/shm ("advise" is enough). On Windows its maker gets large pages if the
+     * privilege for that, SeLockMemoryPrivilege, is enabled in its process, and if it cannot grow;
+     * strangers then see its size rounded up to large pages. In all other cases it makes no difference.
      */
     bool wants_huge_pages;
 } mproc_shared_memory_options;

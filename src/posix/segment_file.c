@@ -13,9 +13,8 @@
  *           what strangers make is never longer than they want it. The data's place is as long as they
  *           can ever be, and has memory as far as they are, so that nothing ever moves. What is not
  *           ready is as if automatic: to its users, who can make it ready, it is there.
- * Growth    Under a lock on another byte, of an open file of its own, for two threads share theirs. It
- *           takes memory for what nobody has been told of only: a fallocate() that fails halfway takes
- *           back all of its range that was not used yet, taken by itself or not.
+ * Growth    Under a lock on another byte, of an open file of its own, for two threads share theirs: what
+ *           lies beyond the size is given back before and, if there is not enough, after.
  * Death     killed with an exclusive lock, the file is as it was: without users, for the next to find;
  *           or with memory beyond its size, for the next one who wants it larger
  */
@@ -228,8 +227,6 @@ static int grow_locked(int fd, const char *name, mplat_segment *segment, uint64_
     if (size <= old) {
         return MPROC_OK; // somebody else was quicker
     }
-    // A huge page may reach beyond the old end. Once used, what fails here will not take it back.
-    (void)*((volatile const char *)segment->base + old - 1);
     drop(fd, old, segment->size); // of one who was killed here, or wrote where there was nothing
     if (size > from) {
         rc = mproc__segment_check_room(fd, name, 0, size - from);

@@ -178,6 +178,8 @@ static int grow_at_once(const mproc_args *args)
     uint32_t n_rounds;
     CHILD_CHECK(MPROC_UNPACK(args, &memory, &block, &n_rounds) == 0);
     volatile char *bytes = mproc_shared_memory_data(memory);
+    const size_t first = mproc_shared_memory_size(memory) / 64 * 64;
+    size_t mine = first; // what it has written, and nobody takes away again
     for (uint32_t i = 0; i < n_rounds; i++) {
         size_t old = mproc_shared_memory_size(memory);
         size_t wanted = old + testlib_random() % 5000;
@@ -185,10 +187,13 @@ static int grow_at_once(const mproc_args *args)
         CHILD_CHECK(mproc_shared_memory_grow(memory, wanted) == 0);
         size_t size = mproc_shared_memory_size(memory);
         CHILD_CHECK(size >= wanted && size <= MAX_SIZE);
-        for (size_t at = old; at < size; at += 512) {
-            bytes[at] = 1;
+        for (size_t at = first; at < size; at += 64) {
+            if (at >= mine) {
+                bytes[at] = 1;
+            }
+            CHILD_CHECK(bytes[at] == 1);
         }
-        bytes[size - 1] = 1;
+        mine = size;
         add_word(&words_of(block)[n_rounds == UINT32_MAX ? DOOMED : ARRIVED]);
     }
     return 0;
@@ -233,6 +238,48 @@ static void die_at(const char *point)
         (void)mplat_process_signal(&who, MPLAT_KILL);
         (void)stay();
     }
+}
+
+static uint32_t *meeting;
+
+/** Let another one have the time to grow it further, if it is not made to wait. */
+static void dawdle_at(const char *point)
+{
+    if (strcmp(point, "segment.growing") == 0) {
+        mproc__killpoint_fn = NULL;
+        set_word(&meeting[ARRIVED], 1);
+        int64_t deadline = mplat_now() + mproc_milliseconds(200);
+        while (mproc__load32_acquire(&meeting[GO]) == 0 && mplat_now() < deadline) {
+            (void)mplat_wait(&meeting[GO], 0, deadline, NULL, NULL);
+        }
+    }
+}
+
+static int grow_slowly(const mproc_args *args)
+{
+    mproc_shared_memory *memory;
+    mproc_block *block;
+    CHILD_CHECK(MPROC_UNPACK(args, &memory, &block) == 0);
+    meeting = words_of(block);
+    mproc__killpoint_fn = dawdle_at;
+    CHILD_CHECK(mproc_shared_memory_grow(memory, 100000) == 0);
+    return 0;
+}
+
+static void test_shared_memory_grow__the_largest_counts(void)
+{
+    const char *name = own_name("largest");
+    mproc_block *block = make_words(2);
+    mproc_shared_memory *memory = make(name, SIZE, &growing);
+    mproc_process *child = start(grow_slowly, MPROC_ARGS(memory, block));
+    CU_ASSERT(await_word(&words_of(block)[ARRIVED], 1));
+    grow(memory, 300000);
+    fill(memory, 1);
+    set_word(&words_of(block)[GO], 1);
+    CU_ASSERT_EQUAL(end_of(child), 0);
+    CU_ASSERT(mproc_shared_memory_size(memory) == 300000 && is_filled(memory, 1));
+    finish(memory, name);
+    mproc_block_close(block);
 }
 
 static int grow_and_die(const mproc_args *args)
@@ -315,6 +362,7 @@ static const testlib_case cases[] = {
     {"under_others", test_shared_memory_grow__under_others},
     {"at_once_and_killed", test_shared_memory_grow__at_once_and_killed},
 #ifdef MPROC_KILLPOINTS
+    {"the_largest_counts", test_shared_memory_grow__the_largest_counts},
     {"killed_in_the_middle", test_shared_memory_grow__killed_in_the_middle},
 #endif
     {"huge_pages", test_shared_memory_grow__huge_pages},

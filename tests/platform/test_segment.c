@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #endif
 
 enum { MAKE_AND_STAY, MAKE_ANOTHER, MAKE_WITHOUT_NAMELESS_FILES };
@@ -55,7 +57,8 @@ static bool is_there(const char *name)
     mplat_segment segment = none;
     bool is = false;
 #ifdef _WIN32
-    is = mplat_segment_open(name, 0, 0, 0, &segment) >= 0;
+    int rc = mplat_segment_open(name, 0, 0, 0, &segment);
+    is = rc >= 0 || rc == MPROC_ESTATE;
 #else
     char path[128];
     struct stat file;
@@ -245,6 +248,126 @@ static void test_segment__of_a_stranger_without_size(void)
 #endif
 }
 
+/* ---- growth, layout, readiness --------------------------------------------------------------- */
+
+#define LAYOUT UINT64_C(42)
+
+static const mplat_segment_plan unready_plan = {
+    .size = SIZE, .max_size = 10 * SIZE, .layout = LAYOUT, .mode = 0600};
+
+static void publish(mplat_segment *segment)
+{
+    mproc__store32_release(&segment->note->is_ready, 1);
+}
+
+static void test_segment__is_for_its_users_until_it_is_ready(void)
+{
+    const char *name = own_name();
+    mplat_segment a = none;
+    mplat_segment b = none;
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    CU_ASSERT(a.size == 10 * SIZE && a.note != NULL && (a.flags & MPLAT_SEGMENT_AUTO) != 0);
+    CU_ASSERT(a.note->size == SIZE && a.note->max_size == 10 * SIZE && a.note->is_ready == 0);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &b), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &b), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT + 1, 0, &b), MPROC_ETYPE);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, a.id, &b), 0);
+    mplat_segment_close(&a);
+    CU_ASSERT(is_there(name));
+    publish(&b);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, LAYOUT, 0, &a), 0);
+    CU_ASSERT_EQUAL(mplat_segment_grow(name, &a, 2 * SIZE), 0);
+    CU_ASSERT_EQUAL(mplat_segment_grow(name, &a, 2 * SIZE - 1), 0);
+    CU_ASSERT_EQUAL(b.note->size, 2 * SIZE);
+    memset(a.base, 'x', 2 * SIZE);
+    CU_ASSERT(memcmp(a.base, b.base, 2 * SIZE) == 0);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, b.id), 0);
+    mplat_segment_close(&b);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    mplat_segment_leave(&a);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &b), MPROC_ENOENT);
+    mplat_segment_close(&a);
+    CU_ASSERT_FALSE(is_there(name));
+}
+
+/** A copy of all of a segment's bytes is a stranger's: what they say is not about it. */
+static void test_segment__copy_has_no_note(void)
+{
+#ifdef _WIN32
+    testlib_skip("notes are not among the bytes on this system");
+#else
+    const char *name = own_name();
+    char path[128];
+    struct stat file;
+    mplat_segment a = none;
+    mplat_segment b = none;
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    publish(&a);
+    (void)snprintf(path, sizeof(path), "/dev/shm/%s", name);
+    CU_ASSERT_EQUAL_FATAL(lstat(path, &file), 0);
+    size_t bytes = (size_t)file.st_size;
+    CU_ASSERT(bytes >= 10 * SIZE && bytes <= 10 * SIZE + 127); // as the public header says
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, a.id), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, bytes, 0, 0600, &b), 0);
+    memcpy(b.base, a.base, bytes);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &a), MPROC_ETYPE);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, 0, &a), 0);
+    CU_ASSERT(a.size == bytes && a.note == NULL);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, b.id), 0);
+    mplat_segment_close(&b);
+#endif
+}
+
+#if HAS_NAMES_OF_THEIR_OWN
+/** Who may use a segment, but does not own it. */
+static int use_as_another(const char *name)
+{
+    mplat_segment segment = none;
+    if (setgid(65534) < 0 || setuid(65534) < 0) {
+        return NOT_HERE;
+    }
+    CHILD_CHECK(mplat_segment_open(name, 0, 0, 0, &segment) == 0);
+    *(char *)segment.base = 'x';
+    CHILD_CHECK(mplat_segment_unlink(name, segment.id) == MPROC_EACCES);
+    CHILD_CHECK(mplat_segment_unlink(name, 0) == MPROC_EACCES);
+    mplat_segment_close(&segment);
+    mplat_segment_reap(name);
+    CHILD_CHECK(is_there(name));
+    return 0;
+}
+#endif
+
+static void test_segment__is_its_owners_to_destroy(void)
+{
+#ifdef _WIN32
+    testlib_skip("names go with the last handle on this system");
+#else
+    const char *name = own_name();
+    for (uint32_t flags = 0; flags <= MPLAT_SEGMENT_AUTO; flags += MPLAT_SEGMENT_AUTO) {
+        mplat_segment segment = none;
+        int status = -1;
+        CU_ASSERT_EQUAL_FATAL(create(name, SIZE, flags, 0666, &segment), 0);
+        (void)fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0) {
+            _exit(use_as_another(name));
+        }
+        CU_ASSERT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+        if (WEXITSTATUS(status) == NOT_HERE) {
+            testlib_skip("nobody else can be played here: not root");
+        } else {
+            CU_ASSERT(WEXITSTATUS(status) == 0 && *(char *)segment.base == 'x');
+        }
+        CU_ASSERT(is_there(name));
+        CU_ASSERT_EQUAL(mplat_segment_unlink(name, segment.id), 0);
+        mplat_segment_close(&segment);
+    }
+#endif
+}
+
 static void test_segment__needs_no_nameless_files(void)
 {
     mplat_child child;
@@ -318,6 +441,35 @@ static void test_segment__is_opened_as_it_is_in_the_end(void)
     mproc__killpoint_fn = NULL;
 }
 
+/** Its maker is gone, but another one has it, and makes it ready just now. */
+static void make_it_ready(const char *point)
+{
+    if (moment != NULL && strcmp(point, moment) == 0) {
+        uint64_t id = of_others.id;
+        moment = NULL;
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(own_name(), 0, 0, id, &of_others), 0);
+        publish(&of_others);
+        mplat_segment_close(&of_others);
+    }
+}
+
+static void test_segment__is_not_reaped_that_gets_ready(void)
+{
+    static const char *const points[] = {"segment.awaiting", "segment.reaping"};
+    for (size_t i = 0; i < MPROC__COUNT(points); i++) {
+        mplat_segment segment = none;
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_create(own_name(), &unready_plan, &of_others), 0);
+        mplat_segment_close(&of_others);
+        moment = points[i];
+        mproc__killpoint_fn = make_it_ready;
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, LAYOUT, 0, &segment), 0);
+        CU_ASSERT_PTR_NULL(moment);
+        mproc__killpoint_fn = NULL;
+        CU_ASSERT_EQUAL(mplat_segment_unlink(own_name(), segment.id), 0);
+        mplat_segment_close(&segment);
+    }
+}
+
 static void test_segment__of_others_is_not_reaped(void)
 {
     mplat_segment segment = none;
@@ -370,9 +522,13 @@ static const testlib_case cases[] = {
     {"goes_when_its_users_have_left", test_segment__goes_when_its_users_have_left},
     {"has_a_mode", test_segment__has_a_mode},
     {"beyond_a_limit_is_an_error", test_segment__beyond_a_limit_is_an_error},
+    {"is_for_its_users_until_it_is_ready", test_segment__is_for_its_users_until_it_is_ready},
+    {"copy_has_no_note", test_segment__copy_has_no_note},
+    {"is_its_owners_to_destroy", test_segment__is_its_owners_to_destroy},
     {"needs_no_nameless_files", test_segment__needs_no_nameless_files},
     {"of_a_stranger_without_size", test_segment__of_a_stranger_without_size},
 #if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
+    {"is_not_reaped_that_gets_ready", test_segment__is_not_reaped_that_gets_ready},
     {"is_opened_as_it_is_in_the_end", test_segment__is_opened_as_it_is_in_the_end},
     {"of_others_is_not_reaped", test_segment__of_others_is_not_reaped},
 #endif
