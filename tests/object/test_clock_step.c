@@ -477,7 +477,8 @@ static int heed_nothing(const mproc_args *args)
 {
     mproc_block *word;
     CHILD_CHECK(MPROC_UNPACK(args, &word) == 0);
-    (void)signal(SIGTERM, SIG_IGN);
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    CHILD_CHECK(sigaction(SIGTERM, &ignore, NULL) == 0);
     add_word(words_of(word));
     return stay();
 }
