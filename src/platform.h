@@ -134,38 +134,70 @@ void mplat_arena_detach(mplat_arena *arena);
 
 #define MPLAT_SEGMENT_READ_ONLY 1u
 #define MPLAT_SEGMENT_AUTO 2u /* the name goes with its last user, however that one goes */
+#define MPLAT_SEGMENT_HUGE 4u /* a hint: huge pages, if the system gives them for the asking */
+
+/** What users of mproc tell each other of a segment; strangers know nothing of it. */
+typedef struct mplat_segment_note {
+    uint64_t mark;     /**< the system's own: a stranger's bytes are no note by chance */
+    uint64_t id;       /**< the segment's */
+    uint64_t size;     /**< atomic; only grows, when the memory is there */
+    uint64_t max_size; /**< constant, as all others */
+    uint64_t layout;
+    uint32_t is_ready; /**< atomic; set once, by a user; until then the segment is automatic */
+    uint32_t unused[5];
+} mplat_segment_note;
 
 /** A segment as this process has it. */
 typedef struct mplat_segment {
-    void *base;        /**< NULL: none */
-    uint64_t size;     /**< bytes; exact, but for strangers' segments on Windows: whole pages */
-    uint64_t id;       /**< tells it from others that have had its name; 0: unknown */
-    uint32_t flags;    /**< MPLAT_SEGMENT_... */
-    mplat_handle user; /**< what makes this process a user in the eyes of others, or none */
+    void *base;    /**< NULL: none */
+    uint64_t size; /**< bytes; with a note its max_size, and the note has the size. Exact, but for
+                        strangers' segments on Windows: whole pages */
+    mplat_segment_note *note; /**< NULL: it has a fixed size, and is ready */
+    uint64_t id;              /**< tells it from others that have had its name; 0: unknown */
+    uint32_t flags;           /**< MPLAT_SEGMENT_...; AUTO also of one that was not ready */
+    mplat_handle user;        /**< what makes this process a user in the eyes of others, or none */
     mplat_handle more;
 } mplat_segment;
+
+/** What a new segment is to be. */
+typedef struct mplat_segment_plan {
+    uint64_t size;     /**< at least 1 */
+    uint64_t max_size; /**< how far it can grow; 0: not at all */
+    uint64_t layout;   /**< not 0: it is not ready yet, and known by this number */
+    uint32_t flags;    /**< MPLAT_SEGMENT_AUTO, _HUGE */
+    uint32_t mode;     /**< permission bits, where the system has such */
+} mplat_segment_plan;
 
 /**
  * Create a segment of zeroes. Who opens it finds all of it or nothing, and every byte of it can be
  * written without a fault for want of memory. The name has no slash, is not empty, "." or "..".
  *
- * @param flags  0 or MPLAT_SEGMENT_AUTO
- * @param mode   permission bits, where the system has such
  * @return 0, MPROC_EEXIST (a segment of that name is in use, or is not automatic), MPROC_EINVAL (no
  *         name for this system), MPROC_ENOSPC, MPROC_ENOMEM, MPROC_EACCES, MPROC_EMFILE
  */
-int mplat_segment_create(const char *name, uint64_t size, uint32_t flags, uint32_t mode,
+int mplat_segment_create(const char *name, const mplat_segment_plan *plan,
                          mplat_segment *ret_segment);
 
 /**
  * Open a segment, a stranger's too.
  *
- * @param flags  0 or MPLAT_SEGMENT_READ_ONLY
- * @param id     0: whichever has the name, but not an automatic one without users: that is removed.
- *               Else this one only, with or without users.
- * @return 0, MPROC_ENOENT, MPROC_EACCES, MPROC_ESTATE (it has no size yet), MPROC_ENOMEM
+ * @param flags   MPLAT_SEGMENT_READ_ONLY, _HUGE
+ * @param layout  0: whichever
+ * @param id      0: whichever has the name, but not an automatic one without users: that is removed.
+ *                Else this one only, with or without users, ready or not.
+ * @return 0, MPROC_ENOENT, MPROC_EACCES, MPROC_ESTATE (it has no size yet, or is not ready yet and
+ *         has users), MPROC_ETYPE (it has another layout, or none), MPROC_ENOMEM
  */
-int mplat_segment_open(const char *name, uint32_t flags, uint64_t id, mplat_segment *ret_segment);
+int mplat_segment_open(const char *name, uint32_t flags, uint64_t layout, uint64_t id,
+                       mplat_segment *ret_segment);
+
+/**
+ * Have at least `size` bytes, which is not beyond its max_size. New ones are zero, and take memory
+ * before anybody is told of them; killed inside, a process leaves the size as it was.
+ *
+ * @return 0, MPROC_ENOSPC or MPROC_ENOMEM (nothing has changed), MPROC_EMFILE
+ */
+int mplat_segment_grow(const char *name, mplat_segment *segment, uint64_t size);
 
 /** Unmap, and stop being a user; the memory itself may live on until mplat_segment_close. */
 void mplat_segment_leave(mplat_segment *segment);

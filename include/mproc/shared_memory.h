@@ -13,6 +13,18 @@
  *     frames = SharedMemory("frames")   # Python, anywhere on this machine
  *
  * It is an argument like any other, too: who unpacks it has it open.
+ *
+ * Programs that were not built together can make sure that they mean the same by its bytes, and that
+ * nobody reads them before they are there:
+ *
+ *     options = (mproc_shared_memory_options){.layout = MPROC_LAYOUT(struct frame, 2)};
+ *     mproc_shared_memory_create(&frames, "frames", sizeof(struct frame), &options);
+ *     fill(mproc_shared_memory_data(frames));
+ *     mproc_shared_memory_publish(frames);
+ *
+ *     options = (mproc_shared_memory_options){.layout = MPROC_LAYOUT(struct frame, 2),
+ *                                             .timeout = mproc_seconds(5)};
+ *     mproc_shared_memory_open(&frames, "frames", &options);
  */
 #ifndef MPROC_SHARED_MEMORY_H
 #define MPROC_SHARED_MEMORY_H
@@ -22,6 +34,7 @@
 #include <stdint.h>
 
 #include "mproc/export.h"
+#include "mproc/timeout.h"
 
 MPROC_BEGIN_DECLS
 
@@ -41,7 +54,52 @@ typedef struct mproc_shared_memory_options {
     bool auto_unlink;
     /** Create only: who may open it, as chmod has it; 0: 0600. The umask plays no part. Not on Windows. */
     uint32_t mode;
+    /**
+     * Create only: how large mproc_shared_memory_grow can make it; 0: not larger than it is. All users
+     * map so much from the beginning, so that its bytes never move: that costs addresses, memory is
+     * taken for its size only. On Linux strangers, Python among them, see up to 127 bytes more than so
+     * much; what is beyond its size they must leave alone, the memory for that may be lacking. On
+     * Windows the addresses themselves cost memory, about 1/512 of it.
+     */
+    size_t max_size_bytes;
+    /**
+     * Create: what its bytes mean, usually MPROC_LAYOUT; 0: nothing is said. With a layout nobody can
+     * open it before mproc_shared_memory_publish. Until then its name goes with the last user, as if
+     * by auto_unlink: what its maker could not finish, nobody has to tidy up.
+     * Open: what its bytes must mean; 0: whatever they do. Anything else is MPROC_ETYPE.
+     * Strangers know nothing of all this, and on Linux see up to 127 bytes more of one with a layout.
+     */
+    uint64_t layout;
+    /**
+     * Open only: how long to wait for one that is there, but not ready: not published, or of a stranger
+     * who has not given it a size yet. 0: not at all.
+     */
+    mproc_timeout timeout;
+    /**
+     * A hint: have huge pages, which make large memory quicker to use. Each user says it for itself.
+     * On Linux it is mapped from a multiple of 2 MiB, and the kernel is asked for huge pages; what it
+     * gives is decided by /sys/kernel/mm/transparent_hugepage/shmem_enabled, or by the option "huge" of
+     * the mount of /dev/shm ("advise" is enough). On Windows its maker gets large pages if the
+     * privilege for that, SeLockMemoryPrivilege, is enabled in its process, and if it cannot grow;
+     * strangers then see its size rounded up to large pages. In all other cases it makes no difference.
+     */
+    bool wants_huge_pages;
 } mproc_shared_memory_options;
+
+/**
+ * A number for mproc_shared_memory_options.layout: other sizes or alignments of a type, or other
+ * versions, have others. A constant expression. The version, an integer, is for what size and alignment
+ * do not tell: another type, another order, another meaning.
+ */
+#ifdef __cplusplus
+#define MPROC_LAYOUT(type, version) MPROC__LAYOUT(sizeof(type), alignof(type), version)
+#else
+#define MPROC_LAYOUT(type, version) MPROC__LAYOUT(sizeof(type), _Alignof(type), version)
+#endif
+/* Odd factors, large and without a pattern: sums of small multiples of them do not meet. */
+#define MPROC__LAYOUT(size, alignment, version)                              \
+    ((uint64_t)(size) + (uint64_t)(alignment)*UINT64_C(0x9e3779b97f4a7c15) + \
+     (uint64_t)(version)*UINT64_C(0xd1342543de82ef95))
 
 /**
  * Create shared memory, all zeroes.
@@ -74,11 +132,17 @@ MPROC_API MPROC_NODISCARD int mproc_shared_memory_create(
  *
  * @param name     see mproc_shared_memory_create
  * @param options  NULL: all defaults
- * @return 0; MPROC_ENOENT (Python: FileNotFoundError; also of an automatic one whose users are gone);
- *         MPROC_ESTATE (a stranger is just making it, it has no size yet); MPROC_EINVAL; MPROC_ETOOBIG;
- *         MPROC_EACCES; MPROC_ENOMEM; MPROC_EMFILE
+ * @return 0; MPROC_ENOENT (Python: FileNotFoundError; also of an automatic one whose users are gone,
+ *         and of one whose maker died before it was ready); MPROC_ETYPE (it has another layout, or
+ *         none); MPROC_ESTATE (it is not ready yet, and no timeout was given); MPROC_ETIMEDOUT (the
+ *         timeout passed, and it was not); MPROC_EINVAL; MPROC_ETOOBIG (the name); MPROC_EACCES;
+ *         MPROC_ENOMEM; MPROC_EMFILE
  * @owner  the caller, until mproc_shared_memory_close
+ * @blocking up to the timeout; looks every millisecond
  * @safety any thread of any member process
+ * @death  of the maker, before it is ready: MPROC_ENOENT within a few milliseconds, and the name is
+ *         free; unless another user has it, by mproc_shared_memory_attach or as an argument. Of an
+ *         opener: takes nothing along.
  */
 MPROC_API MPROC_NODISCARD int mproc_shared_memory_open(mproc_shared_memory **ret_memory,
                                                        const char *name,
@@ -96,10 +160,34 @@ MPROC_API MPROC_NODISCARD int mproc_shared_memory_open(mproc_shared_memory **ret
 MPROC_API void *mproc_shared_memory_data(const mproc_shared_memory *memory);
 
 /**
- * Its size in bytes, the very one it was created with; on Windows that of a stranger's is rounded up to
- * pages. 0 for NULL. Python: SharedMemory.size
+ * Its size in bytes, to the byte; on Windows that of a stranger's is rounded up to pages. Of one that
+ * can grow, what it is now. 0 for NULL. Python: SharedMemory.size
  */
 MPROC_API size_t mproc_shared_memory_size(const mproc_shared_memory *memory);
+
+/**
+ * Have at least so many bytes. Those there are stay where they are, in all processes; new ones are zero,
+ * and follow them. Their memory is taken before anybody is told of them: all that
+ * mproc_shared_memory_size tells, in whichever process, can be used. It never shrinks.
+ *
+ * @param size_bytes  up to its max_size_bytes; what it is already: nothing is done
+ * @return 0; MPROC_ETOOBIG; MPROC_ENOSPC or MPROC_ENOMEM (nothing has changed); MPROC_EMFILE;
+ *         MPROC_EINVAL for NULL, or when it was opened read-only; MPROC_ENOTSUP (Linux without /proc)
+ * @blocking  while another one does the same to it
+ * @safety any thread of any member process; of several at once the largest counts
+ * @death  killed in it: the size is as it was, or the new one
+ */
+MPROC_API MPROC_NODISCARD int mproc_shared_memory_grow(mproc_shared_memory *memory,
+                                                       size_t size_bytes);
+
+/**
+ * Say that its content is ready: from now on it can be opened. By its maker, or whoever else has it;
+ * once is enough. Without a layout there is nothing to say.
+ *
+ * @return 0; MPROC_EINVAL for NULL, or when it was opened read-only
+ * @safety any thread of any member process; who opens it sees all that was written to it before
+ */
+MPROC_API int mproc_shared_memory_publish(mproc_shared_memory *memory);
 
 /** Its name, without a '/'; valid until it is closed. NULL for NULL. Python: SharedMemory.name */
 MPROC_API const char *mproc_shared_memory_name(const mproc_shared_memory *memory);

@@ -16,8 +16,8 @@
 #include "platform.h"
 
 struct mproc__segment_shm {
-    uint64_t size;
     uint64_t id;
+    uint32_t never; /**< never changes: to wait on, where there is nothing to be woken by */
     uint32_t flags; /**< MPLAT_SEGMENT_..., AUTO also as long as that is not known */
     char name[MPLAT_SEGMENT_NAME];
 };

@@ -3,6 +3,7 @@
  * value.cpp: the macros of mproc/value_generic.h as C++17 has them: the same names and meanings.
  */
 #include "mproc/error.h"
+#include "mproc/shared_memory.h"
 #include "mproc/value.h"
 
 #include <cstdint>
@@ -87,6 +88,15 @@ static void check_unpacking()
     CHECK(MPROC_UNPACK(MPROC_ARGS(300), &small) == MPROC_ERANGE && small == 5);
     CHECK(MPROC_UNPACK(MPROC_ARGS()) == 0);
 }
+
+/* The same number as in C, and a constant. */
+struct frame {
+    std::int64_t number;
+    char pixels[3];
+};
+static_assert(MPROC_LAYOUT(frame, 2) ==
+                  16 + 8 * UINT64_C(0x9e3779b97f4a7c15) + 2 * UINT64_C(0xd1342543de82ef95),
+              "layout");
 
 int main()
 {

@@ -2,86 +2,7 @@
 /*
  * test_shared_memory.c: mproc_shared_memory between processes of the family, strangers and Python.
  */
-#include "object/sync_test.h"
-
-#ifdef _WIN32
-#define HAS_NAMES_OF_THEIR_OWN 0 /* without users */
-#include <windows.h>
-#else
-#define HAS_NAMES_OF_THEIR_OWN 1
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
-
-#define SIZE 5001 /* not whole pages */
-
-static const mproc_shared_memory_options automatic = {.auto_unlink = true};
-static const mproc_shared_memory_options read_only = {.is_read_only = true};
-
-/** A name that no other test that runs has. */
-static const char *own_name(const char *word)
-{
-    static char name[64];
-    (void)snprintf(name, sizeof(name), "test_mproc_%lld_%s", (long long)mplat_pid(), word);
-    return name;
-}
-
-/** Whether the system has the name. */
-static bool is_there(const char *name)
-{
-#ifdef _WIN32
-    mproc_shared_memory *memory;
-    bool is = mproc_shared_memory_open(&memory, name, NULL) >= 0;
-    if (is) {
-        mproc_shared_memory_close(memory);
-    }
-    return is;
-#else
-    char path[512];
-    struct stat file;
-    (void)snprintf(path, sizeof(path), "/dev/shm/%s", name);
-    return lstat(path, &file) == 0;
-#endif
-}
-
-static mproc_shared_memory *make(const char *name, size_t size,
-                                 const mproc_shared_memory_options *options)
-{
-    mproc_shared_memory *memory = NULL;
-    int rc = mproc_shared_memory_create(&memory, name, size, options);
-    if (rc < 0) {
-        printf("create: %s ... ", mproc_last_error());
-    }
-    CU_ASSERT_EQUAL_FATAL(rc, MPROC_OK);
-    return memory;
-}
-
-static void fill(mproc_shared_memory *memory, unsigned seed)
-{
-    unsigned char *bytes = mproc_shared_memory_data(memory);
-    for (size_t i = 0; i < mproc_shared_memory_size(memory); i++) {
-        bytes[i] = (unsigned char)(seed + i * 7 + i / 251);
-    }
-}
-
-static bool is_filled(const mproc_shared_memory *memory, unsigned seed)
-{
-    const unsigned char *bytes = mproc_shared_memory_data(memory);
-    bool is = true;
-    for (size_t i = 0; is && i < mproc_shared_memory_size(memory); i++) {
-        is = bytes[i] == (unsigned char)(seed + i * 7 + i / 251);
-    }
-    return is;
-}
-
-/** Close it, and see to it that nothing is left. */
-static void finish(mproc_shared_memory *memory, const char *name)
-{
-    CU_ASSERT_EQUAL(mproc_shared_memory_unlink(memory), MPROC_OK);
-    mproc_shared_memory_close(memory);
-    CU_ASSERT_FALSE(is_there(name));
-}
+#include "object/memory_test.h"
 
 /* ---- one process ----------------------------------------------------------------------------- */
 
@@ -388,7 +309,8 @@ static int make_as_stranger(const mproc_args *args)
     bool is_automatic;
     mplat_segment segment;
     CHILD_CHECK(MPROC_UNPACK(args, &block, &name, &is_automatic) == 0);
-    CHILD_CHECK(mplat_segment_create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment) == 0);
+    const mplat_segment_plan plan = {.size = SIZE, .flags = MPLAT_SEGMENT_AUTO, .mode = 0600};
+    CHILD_CHECK(mplat_segment_create(name, &plan, &segment) == 0);
     add_word(&words_of(block)[ARRIVED]);
     return stay();
 }

@@ -21,6 +21,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #endif
 
 enum { MAKE_AND_STAY, MAKE_ANOTHER, MAKE_WITHOUT_NAMELESS_FILES };
@@ -42,13 +44,21 @@ static const char *own_name(void)
     return name_of("test_mplat_", mplat_pid(), 0);
 }
 
+static int create(const char *name, uint64_t size, uint32_t flags, uint32_t mode,
+                  mplat_segment *ret_segment)
+{
+    const mplat_segment_plan plan = {.size = size, .flags = flags, .mode = mode};
+    return mplat_segment_create(name, &plan, ret_segment);
+}
+
 /** Whether somebody can open it, without changing anything about it. */
 static bool is_there(const char *name)
 {
     mplat_segment segment = none;
     bool is = false;
 #ifdef _WIN32
-    is = mplat_segment_open(name, 0, 0, &segment) >= 0;
+    int rc = mplat_segment_open(name, 0, 0, 0, &segment);
+    is = rc >= 0 || rc == MPROC_ESTATE;
 #else
     char path[128];
     struct stat file;
@@ -65,7 +75,7 @@ static int make_and_stay(unsigned me)
 {
     mplat_segment segment;
     const char *name = name_of(MPLAT_SEGMENT_PREFIX "test_", child_parent.who.pid, me);
-    CHILD_CHECK(mplat_segment_create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment) == 0);
+    CHILD_CHECK(create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment) == 0);
     child_say_ready();
     return child_stay();
 }
@@ -74,7 +84,7 @@ static int make_another(unsigned me)
 {
     mplat_segment segment;
     const char *name = name_of("test_mplat_", child_parent.who.pid, me);
-    CHILD_CHECK(mplat_segment_create(name, SIZE, 0, 0600, &segment) == 0);
+    CHILD_CHECK(create(name, SIZE, 0, 0600, &segment) == 0);
     CHILD_CHECK(mplat_segment_unlink(name, segment.id) == 0);
     mplat_segment_close(&segment);
     return 0;
@@ -103,14 +113,14 @@ static int make_without_nameless_files(unsigned me)
         return NOT_HERE;
     }
     CHILD_CHECK(open("/dev/shm", O_TMPFILE | O_RDWR, 0600) < 0 && errno == EOPNOTSUPP);
-    CHILD_CHECK(mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &a) == 0);
-    CHILD_CHECK(mplat_segment_create(own_name(), 1, 0, 0600, &b) == MPROC_EEXIST);
+    CHILD_CHECK(create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &a) == 0);
+    CHILD_CHECK(create(own_name(), 1, 0, 0600, &b) == MPROC_EEXIST);
     for (unsigned i = 0; i < 2; i++) {
         (void)snprintf(temporary, sizeof(temporary), "/dev/shm/.mproc-%ld-%u", (long)mplat_pid(),
                        i);
         CHILD_CHECK(lstat(temporary, &file) < 0);
     }
-    CHILD_CHECK(mplat_segment_open(own_name(), 0, 0, &b) == 0 && b.size == SIZE);
+    CHILD_CHECK(mplat_segment_open(own_name(), 0, 0, 0, &b) == 0 && b.size == SIZE);
     mplat_segment_close(&a);
     mplat_segment_leave(&b);
     mplat_segment_reap(own_name());
@@ -127,8 +137,8 @@ static void test_segment__is_whole_and_zero(void)
     const char *name = own_name();
     mplat_segment a = none;
     mplat_segment b = none;
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &a), MPROC_ENOENT);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, SIZE, 0, 0600, &a), 0);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &a), MPROC_ENOENT);
+    CU_ASSERT_EQUAL_FATAL(create(name, SIZE, 0, 0600, &a), 0);
     CU_ASSERT_EQUAL(a.size, SIZE);
     CU_ASSERT(a.id != 0);
     char *bytes = a.base;
@@ -136,13 +146,13 @@ static void test_segment__is_whole_and_zero(void)
         CU_ASSERT_EQUAL_FATAL(bytes[i], 0);
     }
     memset(bytes, 'x', SIZE);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, &b), 0);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, 0, &b), 0);
     CU_ASSERT(b.size == SIZE && b.id == a.id);
     CU_ASSERT(memcmp(a.base, b.base, SIZE) == 0);
     mplat_segment_close(&b);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, 1, 0, 0600, &b), MPROC_EEXIST);
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, a.id + 1, &b), MPROC_ENOENT);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, a.id, &b), 0);
+    CU_ASSERT_EQUAL(create(name, 1, 0, 0600, &b), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, a.id + 1, &b), MPROC_ENOENT);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, a.id, &b), 0);
     CU_ASSERT((b.flags & MPLAT_SEGMENT_READ_ONLY) != 0 && b.id == a.id);
     mplat_segment_close(&b);
     mplat_segment_close(&b);
@@ -159,8 +169,8 @@ static void test_segment__goes_when_its_users_have_left(void)
     const char *name = own_name();
     mplat_segment a = none;
     mplat_segment b = none;
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &a), 0);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, &b), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, SIZE, MPLAT_SEGMENT_AUTO, 0600, &a), 0);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, MPLAT_SEGMENT_READ_ONLY, 0, 0, &b), 0);
     CU_ASSERT((a.flags & b.flags & MPLAT_SEGMENT_AUTO) != 0 && a.id == b.id);
     mplat_segment_leave(&a);
     mplat_segment_reap(name);
@@ -170,9 +180,9 @@ static void test_segment__goes_when_its_users_have_left(void)
     if (HAS_NAMES_OF_THEIR_OWN) {
         uint64_t id = b.id;
         CU_ASSERT(is_there(name));
-        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, id, &a), 0); // who knows it may
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, id, &a), 0); // who knows it may
         mplat_segment_close(&a);
-        CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &a), MPROC_ENOENT);
+        CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &a), MPROC_ENOENT);
     }
     mplat_segment_reap(name);
     mplat_segment_close(&b);
@@ -190,7 +200,7 @@ static void test_segment__has_a_mode(void)
     mplat_segment segment = none;
     (void)snprintf(path, sizeof(path), "/dev/shm/%s", name);
     mode_t mask = umask(077);
-    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, 1, MPLAT_SEGMENT_AUTO, 0664, &segment), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, 1, MPLAT_SEGMENT_AUTO, 0664, &segment), 0);
     (void)umask(mask);
     CU_ASSERT(lstat(path, &file) == 0 && (file.st_mode & 0777) == 0664);
     mplat_segment_leave(&segment);
@@ -211,8 +221,8 @@ static void test_segment__beyond_a_limit_is_an_error(void)
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     struct rlimit limit = {.rlim_cur = SIZE, .rlim_max = old.rlim_max};
     CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &limit), 0); // the kernel's answer: SIGXFSZ
-    CU_ASSERT_EQUAL(mplat_segment_create(name, SIZE + 1, 0, 0600, &segment), MPROC_ENOSPC);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, SIZE, 0, 0600, &segment), 0);
+    CU_ASSERT_EQUAL(create(name, SIZE + 1, 0, 0600, &segment), MPROC_ENOSPC);
+    CU_ASSERT_EQUAL(create(name, SIZE, 0, 0600, &segment), 0);
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
     CU_ASSERT_EQUAL(mplat_segment_unlink(name, segment.id), 0);
     mplat_segment_close(&segment);
@@ -231,10 +241,130 @@ static void test_segment__of_a_stranger_without_size(void)
     FILE *file = fopen(path, "wb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     (void)fclose(file);
-    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, &segment), MPROC_ESTATE);
-    CU_ASSERT_EQUAL(mplat_segment_create(name, 1, 0, 0600, &segment), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &segment), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(create(name, 1, 0, 0600, &segment), MPROC_EEXIST);
     CU_ASSERT_EQUAL(mplat_segment_unlink(name, 0), 0);
     CU_ASSERT_FALSE(is_there(name));
+#endif
+}
+
+/* ---- growth, layout, readiness --------------------------------------------------------------- */
+
+#define LAYOUT UINT64_C(42)
+
+static const mplat_segment_plan unready_plan = {
+    .size = SIZE, .max_size = 10 * SIZE, .layout = LAYOUT, .mode = 0600};
+
+static void publish(mplat_segment *segment)
+{
+    mproc__store32_release(&segment->note->is_ready, 1);
+}
+
+static void test_segment__is_for_its_users_until_it_is_ready(void)
+{
+    const char *name = own_name();
+    mplat_segment a = none;
+    mplat_segment b = none;
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    CU_ASSERT(a.size == 10 * SIZE && a.note != NULL && (a.flags & MPLAT_SEGMENT_AUTO) != 0);
+    CU_ASSERT(a.note->size == SIZE && a.note->max_size == 10 * SIZE && a.note->is_ready == 0);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, 0, 0, &b), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &b), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT + 1, 0, &b), MPROC_ETYPE);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, a.id, &b), 0);
+    mplat_segment_close(&a);
+    CU_ASSERT(is_there(name));
+    publish(&b);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, LAYOUT, 0, &a), 0);
+    CU_ASSERT_EQUAL(mplat_segment_grow(name, &a, 2 * SIZE), 0);
+    CU_ASSERT_EQUAL(mplat_segment_grow(name, &a, 2 * SIZE - 1), 0);
+    CU_ASSERT_EQUAL(b.note->size, 2 * SIZE);
+    memset(a.base, 'x', 2 * SIZE);
+    CU_ASSERT(memcmp(a.base, b.base, 2 * SIZE) == 0);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, b.id), 0);
+    mplat_segment_close(&b);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    mplat_segment_leave(&a);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &b), MPROC_ENOENT);
+    mplat_segment_close(&a);
+    CU_ASSERT_FALSE(is_there(name));
+}
+
+/** A copy of all of a segment's bytes is a stranger's: what they say is not about it. */
+static void test_segment__copy_has_no_note(void)
+{
+#ifdef _WIN32
+    testlib_skip("notes are not among the bytes on this system");
+#else
+    const char *name = own_name();
+    char path[128];
+    struct stat file;
+    mplat_segment a = none;
+    mplat_segment b = none;
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_create(name, &unready_plan, &a), 0);
+    publish(&a);
+    (void)snprintf(path, sizeof(path), "/dev/shm/%s", name);
+    CU_ASSERT_EQUAL_FATAL(lstat(path, &file), 0);
+    size_t bytes = (size_t)file.st_size;
+    CU_ASSERT(bytes >= 10 * SIZE && bytes <= 10 * SIZE + 127); // as the public header says
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, a.id), 0);
+    CU_ASSERT_EQUAL_FATAL(create(name, bytes, 0, 0600, &b), 0);
+    memcpy(b.base, a.base, bytes);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_open(name, 0, LAYOUT, 0, &a), MPROC_ETYPE);
+    CU_ASSERT_EQUAL_FATAL(mplat_segment_open(name, 0, 0, 0, &a), 0);
+    CU_ASSERT(a.size == bytes && a.note == NULL);
+    mplat_segment_close(&a);
+    CU_ASSERT_EQUAL(mplat_segment_unlink(name, b.id), 0);
+    mplat_segment_close(&b);
+#endif
+}
+
+#if HAS_NAMES_OF_THEIR_OWN
+/** Who may use a segment, but does not own it. */
+static int use_as_another(const char *name)
+{
+    mplat_segment segment = none;
+    if (setgid(65534) < 0 || setuid(65534) < 0) {
+        return NOT_HERE;
+    }
+    CHILD_CHECK(mplat_segment_open(name, 0, 0, 0, &segment) == 0);
+    *(char *)segment.base = 'x';
+    CHILD_CHECK(mplat_segment_unlink(name, segment.id) == MPROC_EACCES);
+    CHILD_CHECK(mplat_segment_unlink(name, 0) == MPROC_EACCES);
+    mplat_segment_close(&segment);
+    mplat_segment_reap(name);
+    CHILD_CHECK(is_there(name));
+    return 0;
+}
+#endif
+
+static void test_segment__is_its_owners_to_destroy(void)
+{
+#ifdef _WIN32
+    testlib_skip("names go with the last handle on this system");
+#else
+    const char *name = own_name();
+    for (uint32_t flags = 0; flags <= MPLAT_SEGMENT_AUTO; flags += MPLAT_SEGMENT_AUTO) {
+        mplat_segment segment = none;
+        int status = -1;
+        CU_ASSERT_EQUAL_FATAL(create(name, SIZE, flags, 0666, &segment), 0);
+        (void)fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0) {
+            _exit(use_as_another(name));
+        }
+        CU_ASSERT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+        if (WEXITSTATUS(status) == NOT_HERE) {
+            testlib_skip("nobody else can be played here: not root");
+        } else {
+            CU_ASSERT(WEXITSTATUS(status) == 0 && *(char *)segment.base == 'x');
+        }
+        CU_ASSERT(is_there(name));
+        CU_ASSERT_EQUAL(mplat_segment_unlink(name, segment.id), 0);
+        mplat_segment_close(&segment);
+    }
 #endif
 }
 
@@ -269,9 +399,7 @@ static void meddle(const char *point)
         mplat_segment_close(&of_others);
         CU_ASSERT_FALSE(is_there(own_name()));
         if (others_make_one) {
-            CU_ASSERT_EQUAL(
-                mplat_segment_create(own_name(), 2 * SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others),
-                0);
+            CU_ASSERT_EQUAL(create(own_name(), 2 * SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
         }
     }
 }
@@ -279,8 +407,7 @@ static void meddle(const char *point)
 static void expect_meddling(const char *point, bool make_one)
 {
     of_others = none;
-    CU_ASSERT_EQUAL_FATAL(
-        mplat_segment_create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
+    CU_ASSERT_EQUAL_FATAL(create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &of_others), 0);
     moment = point;
     others_make_one = make_one;
 }
@@ -303,15 +430,44 @@ static void test_segment__is_opened_as_it_is_in_the_end(void)
     for (size_t i = 0; i < MPROC__COUNT(points); i++) {
         mplat_segment segment = none;
         expect_meddling(points[i], false);
-        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), MPROC_ENOENT);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, 0, &segment), MPROC_ENOENT);
         end_meddling(false);
         expect_meddling(points[i], true);
-        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, &segment), 0);
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, 0, &segment), 0);
         CU_ASSERT(segment.size == 2 * SIZE && segment.id == of_others.id);
         mplat_segment_close(&segment);
         end_meddling(true);
     }
     mproc__killpoint_fn = NULL;
+}
+
+/** Its maker is gone, but another one has it, and makes it ready just now. */
+static void make_it_ready(const char *point)
+{
+    if (moment != NULL && strcmp(point, moment) == 0) {
+        uint64_t id = of_others.id;
+        moment = NULL;
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_open(own_name(), 0, 0, id, &of_others), 0);
+        publish(&of_others);
+        mplat_segment_close(&of_others);
+    }
+}
+
+static void test_segment__is_not_reaped_that_gets_ready(void)
+{
+    static const char *const points[] = {"segment.awaiting", "segment.reaping"};
+    for (size_t i = 0; i < MPROC__COUNT(points); i++) {
+        mplat_segment segment = none;
+        CU_ASSERT_EQUAL_FATAL(mplat_segment_create(own_name(), &unready_plan, &of_others), 0);
+        mplat_segment_close(&of_others);
+        moment = points[i];
+        mproc__killpoint_fn = make_it_ready;
+        CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, LAYOUT, 0, &segment), 0);
+        CU_ASSERT_PTR_NULL(moment);
+        mproc__killpoint_fn = NULL;
+        CU_ASSERT_EQUAL(mplat_segment_unlink(own_name(), segment.id), 0);
+        mplat_segment_close(&segment);
+    }
 }
 
 static void test_segment__of_others_is_not_reaped(void)
@@ -324,11 +480,11 @@ static void test_segment__of_others_is_not_reaped(void)
     end_meddling(true);
     expect_meddling("segment.reaping", true);
     mplat_segment_leave(&of_others);
-    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, 0, 0600, &segment), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(create(own_name(), 1, 0, 0600, &segment), MPROC_EEXIST);
     end_meddling(true);
     expect_meddling("segment.reaping", false);
     mplat_segment_leave(&of_others);
-    CU_ASSERT_EQUAL(mplat_segment_create(own_name(), 1, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
+    CU_ASSERT_EQUAL(create(own_name(), 1, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
     CU_ASSERT(is_there(own_name()));
     mplat_segment_close(&segment);
     end_meddling(true);
@@ -366,9 +522,13 @@ static const testlib_case cases[] = {
     {"goes_when_its_users_have_left", test_segment__goes_when_its_users_have_left},
     {"has_a_mode", test_segment__has_a_mode},
     {"beyond_a_limit_is_an_error", test_segment__beyond_a_limit_is_an_error},
+    {"is_for_its_users_until_it_is_ready", test_segment__is_for_its_users_until_it_is_ready},
+    {"copy_has_no_note", test_segment__copy_has_no_note},
+    {"is_its_owners_to_destroy", test_segment__is_its_owners_to_destroy},
     {"needs_no_nameless_files", test_segment__needs_no_nameless_files},
     {"of_a_stranger_without_size", test_segment__of_a_stranger_without_size},
 #if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
+    {"is_not_reaped_that_gets_ready", test_segment__is_not_reaped_that_gets_ready},
     {"is_opened_as_it_is_in_the_end", test_segment__is_opened_as_it_is_in_the_end},
     {"of_others_is_not_reaped", test_segment__of_others_is_not_reaped},
 #endif
