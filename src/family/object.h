@@ -20,6 +20,7 @@ enum mproc__kind {
     MPROC__KIND_START = 2,  /**< private: what a starting process needs to know */
     MPROC__KIND_TEST = 3,   /**< private: made by tests */
     MPROC__KIND_ROOM = 4,   /**< private: more places for those who wait, see room.h */
+    MPROC__KIND_STORE = 5,  /**< private: memory of a dict or list, see store.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)
