@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "family/codec.h"
+#include "family/codec_part.h"
 #include "family/guard.h"
 #include "family/layout.h"
 
@@ -19,6 +20,9 @@
 #define TAG_MASK ((uint64_t)7)
 #define IMMEDIATE_MAX 7u
 #define SIZE_SHIFT 1u
+
+/* No number's MessagePack is longer. */
+#define NUMBER_MAX 9u
 
 /* Begins a value's record: the store's link, and the size. */
 struct record_shm {
@@ -68,9 +72,24 @@ void mproc__value_write(const mproc_value *value, void *out)
     (void)mproc__codec_write(&codec, value, out);
 }
 
+/** Whether a value is all in itself. */
+static bool is_scalar(const mproc_value *value)
+{
+    return value->type <= MPROC_DOUBLE;
+}
+
 int mproc__value_read(const void *data, size_t size, mproc_value *ret_value)
 {
     const mproc__codec codec = {.get_object = attach};
+    const unsigned char *start = data;
+    mproc__parts parts = {start, start, start, start + size, true};
+    mproc_value part;
+    // Numbers are most of what is read, and need not half of what others do.
+    if (size <= NUMBER_MAX && mproc__part_next(&parts, &part) >= 0 && is_scalar(&part) &&
+        parts.at == parts.end) {
+        *ret_value = part;
+        return MPROC_OK;
+    }
     return mproc__codec_read(&codec, data, size, ret_value);
 }
 
