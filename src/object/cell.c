@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "family/codec.h"
 #include "family/codec_part.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
 
@@ -156,12 +157,15 @@ static int make_draft(mproc__draft *draft, const mproc_value *value, mproc__chai
 int mproc__drafts_make(mproc__drafts *drafts, const mproc_value *values, size_t count,
                        size_t stride)
 {
+    int rc = mproc__family_enter();
+    if (rc < 0) {
+        return rc;
+    }
     drafts->chain = (mproc__chain){{0, 0}, 0};
     drafts->draft = count <= 1 ? &drafts->one : mproc__calloc(count, sizeof(*drafts->draft));
     if (drafts->draft == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory to store %zu values", count);
     }
-    int rc = MPROC_OK;
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         rc = make_draft(&drafts->draft[i], &values[i * stride], &drafts->chain);
     }

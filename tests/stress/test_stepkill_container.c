@@ -324,23 +324,23 @@ static void leave_a_dead_one(void)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define LIST_OPS(X)                                                                           \
-    X(append_small)                                                                           \
-    X(append_text)                                                                            \
-    X(append_large)                                                                           \
-    X(extend)                                                                                 \
-    X(insert_first)                                                                           \
-    X(set_text) X(insert_inside) X(set_object) X(pop_first) X(pop_inside) X(mproc_list_clear) \
-        X(read_list)
+#define LIST_OPS(X) \
+    X(append_small) \
+    X(append_text)  \
+    X(append_large) \
+    X(extend)       \
+    X(insert_first) \
+    X(set_text)     \
+    X(insert_inside) X(set_object) X(pop_first) X(pop_inside) X(mproc_list_clear) X(read_list)
 
-#define DICT_OPS(X)                                                                             \
-    X(set_new)                                                                                  \
-    X(set_again)                                                                                \
-    X(set_other_object)                                                                         \
-    X(update_little)                                                                            \
-    X(update)                                                                                   \
-    X(pop_text) X(pop_object) X(increment) X(setdefault) X(compare_and_set) X(mproc_dict_clear) \
-        X(read_dict)
+#define DICT_OPS(X)     \
+    X(set_new)          \
+    X(set_again)        \
+    X(set_other_object) \
+    X(update_little)    \
+    X(update)           \
+    X(pop_text)         \
+    X(pop_object) X(increment) X(setdefault) X(compare_and_set) X(mproc_dict_clear) X(read_dict)
 
 #define DEFINE_LIST_OP(op)                \
     static void make_for_##op(void)       \
