@@ -61,10 +61,9 @@ int main(int argc, char **argv)
     if (mproc_dict_create(&d) < 0 || mproc_list_create(&l) < 0) {
         return mproc_perror("create");
     }
-    for (int i = 0; i < 10; i++) {
-        if (mproc_list_append(l, MPROC_VALUE(i), NULL) < 0) {
-            return mproc_perror("append");
-        }
+    const mproc_value *digits = MPROC_VALUES(0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    if (mproc_list_extend(l, digits, 10, NULL) < 0) {
+        return mproc_perror("extend");
     }
     mproc_process *child;
     if (mproc_process_start(&child, f, MPROC_ARGS(d, l), NULL) < 0 ||

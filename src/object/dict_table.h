@@ -78,11 +78,11 @@ int mproc__dict_widen(const struct mproc__dict_shm *dict, mproc__edit *edit, uin
 uint64_t mproc__item_make(mproc__edit *edit, const mproc__key *key, uint64_t cell);
 
 /** When the edit is closed: put an item behind the last one, and the table in place. */
-void mproc__dict_insert(struct mproc__dict_shm *dict, mproc__edit *edit, uint64_t item,
+void mproc__dict_insert(struct mproc__dict_shm *dict, mproc__edit *edit, uint64_t at,
                         const struct mproc__table *table);
 
 /** Close the edit and take an item out. */
-void mproc__dict_remove(struct mproc__dict_shm *dict, mproc__edit *edit, uint64_t item,
+void mproc__dict_remove(struct mproc__dict_shm *dict, mproc__edit *edit, uint64_t at,
                         uint64_t place);
 
 /** When the edit is closed: the table is that one. */

@@ -13,9 +13,11 @@
 
 #include <string.h>
 
-/** How a list is to be. */
+/** How a list is to be, when `n_out` items at `at` have been taken out, or `n` put in. */
 struct shape {
+    uint64_t at, n_out, n;
     uint64_t table, capacity, first, count;
+    uint64_t *gap; /**< where the new ones are to be written */
 };
 
 static struct mproc__list_shm *shm_of(const mproc_list *list)
@@ -60,37 +62,41 @@ static uint64_t clamp(const struct mproc__list_shm *shm, int64_t index)
 
 /* ---- edits ----------------------------------------------------------------------------------- */
 
-/** A new table for `shape->count` items, of which `n` new ones come at `at` in place of `n_out`. */
-static int rebuild(const struct mproc__list_shm *shm, mproc__edit *edit, uint64_t at,
-                   uint64_t n_out, uint64_t n, struct shape *shape)
+/** A new table. */
+static int rebuild(const struct mproc__list_shm *shm, mproc__edit *edit, struct shape *shape)
 {
     uint64_t slack = shape->count / 2 + 8;
     shape->capacity = shape->count + slack;
-    shape->first = at == 0 && n > 0 ? slack / 2 : 0; // where some were put before, more may come
+    // Where some were put in front, more may come.
+    shape->first = shape->at == 0 && shape->n > 0 ? slack / 2 : 0;
     int rc = mproc__edit_make_table(edit, shape->capacity * sizeof(uint64_t), &shape->table);
     if (rc >= 0 && shm->count > 0) {
         uint64_t *to = (uint64_t *)mproc__at(shape->table) + shape->first;
-        size_t n_behind = (size_t)(shm->count - at - n_out);
-        memcpy(to, cell_at(shm, 0), (size_t)at * sizeof(*to));
-        memcpy(to + at + n, cell_at(shm, at + n_out), n_behind * sizeof(*to));
+        uint64_t behind = shape->at + shape->n_out;
+        memcpy(to, cell_at(shm, 0), (size_t)shape->at * sizeof(*to));
+        memcpy(to + shape->at + shape->n, cell_at(shm, behind),
+               (size_t)(shm->count - behind) * sizeof(*to));
     }
     return rc;
 }
 
-/** Take `n_out` items out at `at`, or put `n` in: *ret_gap is where the new ones are to be written. */
-static int splice(const struct mproc__list_shm *shm, mproc__edit *edit, uint64_t at, uint64_t n_out,
-                  uint64_t n, struct shape *shape, uint64_t **ret_gap)
+/** Complete a shape of which `at`, and `n_out` or `n`, are given. */
+static int splice(const struct mproc__list_shm *shm, mproc__edit *edit, struct shape *shape)
 {
     int rc = MPROC_OK;
-    *shape = (struct shape){shm->table, shm->capacity, shm->first, shm->count - n_out + n};
-    if (at + n_out == shm->count && at + n <= shm->capacity - shm->first) {
-        shape->first = shape->count == 0 ? 0 : shape->first;
-    } else if (at == 0 && shm->first + n_out >= n) {
-        shape->first = shm->first + n_out - n;
+    shape->table = shm->table;
+    shape->capacity = shm->capacity;
+    shape->first = shm->first;
+    shape->count = shm->count - shape->n_out + shape->n;
+    if (shape->at + shape->n_out == shm->count &&
+        shape->at + shape->n <= shm->capacity - shm->first) {
+        shape->first = shape->count == 0 ? 0 : shm->first;
+    } else if (shape->at == 0 && shm->first + shape->n_out >= shape->n) {
+        shape->first = shm->first + shape->n_out - shape->n;
     } else {
-        rc = rebuild(shm, edit, at, n_out, n, shape);
+        rc = rebuild(shm, edit, shape);
     }
-    *ret_gap = (uint64_t *)mproc__at(shape->table) + shape->first + at;
+    shape->gap = (uint64_t *)mproc__at(shape->table) + shape->first + shape->at;
     return rc;
 }
 
@@ -111,11 +117,10 @@ static void commit(struct mproc__list_shm *shm, mproc__edit *edit, const struct 
 static int insert_locked(struct mproc__list_shm *shm, mproc__edit *edit, mproc__drafts *drafts,
                          uint64_t at, size_t count)
 {
-    struct shape shape;
-    uint64_t *gap;
-    int rc = splice(shm, edit, at, 0, count, &shape, &gap);
+    struct shape shape = {.at = at, .n = count};
+    int rc = splice(shm, edit, &shape);
     for (size_t i = 0; rc >= 0 && i < count; i++) {
-        rc = mproc__cell_make(edit, &drafts->draft[i], &gap[i]);
+        rc = mproc__cell_make(edit, &drafts->draft[i], &shape.gap[i]);
     }
     if (rc >= 0) {
         mproc__edit_adopt(edit, &drafts->chain);
@@ -248,14 +253,12 @@ static int pop_locked(struct mproc__list_shm *shm, mproc__edit *edit, int64_t in
                       mproc_value *value)
 {
     mproc__reading reading;
-    struct shape shape;
-    uint64_t *unused;
-    uint64_t place;
-    int rc = find(shm, "pop", index, &place);
-    if (rc < 0 || (rc = splice(shm, edit, place, 1, 0, &shape, &unused)) < 0) {
+    struct shape shape = {.n_out = 1};
+    int rc = find(shm, "pop", index, &shape.at);
+    if (rc < 0 || (rc = splice(shm, edit, &shape)) < 0) {
         return rc;
     }
-    uint64_t cell = *cell_at(shm, place);
+    uint64_t cell = *cell_at(shm, shape.at);
     // Before the commit: there must be memory for it.
     if (value != NULL && ((rc = mproc__reading_begin(&reading, cell)) < 0 ||
                           (rc = mproc__reading_end(&reading, value)) < 0)) {
@@ -297,7 +300,7 @@ int mproc_list_clear(mproc_list *list)
     struct mproc__list_shm *shm = shm_of(list);
     int rc = mproc__store_lock(&shm->store);
     if (rc >= 0) {
-        const struct shape empty = {0, 0, 0, 0};
+        const struct shape empty = {0};
         mproc__edit_begin(&edit, &shm->store);
         mproc__edit_clear(&edit);
         commit(shm, &edit, &empty);
