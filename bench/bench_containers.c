@@ -46,6 +46,22 @@ static int get_shared(void *container, const mproc_value *value)
     return failed;
 }
 
+static int get_many_shared(void *container, const mproc_value *value)
+{
+    mproc_value wanted[MANY];
+    int failed = 0;
+    (void)value;
+    for (int i = 0; i < BATCH; i += MANY) {
+        mproc_value found;
+        for (int k = 0; k < MANY; k++) {
+            wanted[k] = MPROC_VALUE((const char *)keys[(i + k) % N_KEYS]);
+        }
+        failed |= mproc_dict_get_many(container, wanted, MANY, &found);
+        mproc_value_clear(&found);
+    }
+    return failed;
+}
+
 static int increment_shared(void *container, const mproc_value *value)
 {
     int failed = 0;
@@ -178,6 +194,7 @@ static const struct work works[] = {
     {"dict: set an integer", set_shared, set_plain, false, false},
     {"dict: set 100 bytes", set_shared, set_plain, false, true},
     {"dict: increment", increment_shared, increment_plain, false, false},
+    {"dict: get of 100, each", get_many_shared, get_plain, false, false},
     {"dict: update of 100, each", update_shared, set_plain, false, false},
     {"list: append and pop first, an integer", queue_shared, NULL, true, false},
     {"list: append and pop first, 100 bytes", queue_shared, NULL, true, true},

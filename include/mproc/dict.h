@@ -89,6 +89,17 @@ MPROC_API int mproc_dict_update(mproc_dict *dict, mproc_value map);
 MPROC_API MPROC_NODISCARD int mproc_dict_get(const mproc_dict *dict, mproc_value key,
                                              mproc_value *ret_value);
 
+/**
+ * Read the values of many keys as they are at one instant: nil where there is none.
+ *
+ * Python: [dict.get(key) for key in keys]
+ *
+ * @param ret_list  a value of type MPROC_LIST with `count` items; free it with mproc_value_clear
+ * @return 0, or see above
+ */
+MPROC_API MPROC_NODISCARD int mproc_dict_get_many(const mproc_dict *dict, const mproc_value *keys,
+                                                  size_t count, mproc_value *ret_list);
+
 /** Whether a key is there: 1 or 0; or see above. Python: key in dict */
 MPROC_API int mproc_dict_contains(const mproc_dict *dict, mproc_value key);
 

@@ -325,6 +325,18 @@ void mproc__snapshot_copy_cell(mproc__snapshot *snapshot, uint64_t cell)
     mproc__snapshot_copy(snapshot, bytes.data, bytes.size);
 }
 
+int mproc__snapshot_take(mproc__snapshot *snapshot, const uint64_t *cells)
+{
+    for (size_t i = 0; i < snapshot->count; i++) {
+        mproc__snapshot_measure(snapshot, cells[i]);
+    }
+    int rc = mproc__snapshot_begin(snapshot);
+    for (size_t i = 0; rc >= 0 && i < snapshot->count; i++) {
+        mproc__snapshot_copy_cell(snapshot, cells[i]);
+    }
+    return rc;
+}
+
 int mproc__snapshot_end(mproc__snapshot *snapshot, mproc_value *ret_value)
 {
     int rc = mproc__value_read(snapshot->data, snapshot->size, ret_value);

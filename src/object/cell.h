@@ -12,8 +12,8 @@
 #include "mproc/value.h"
 #include "object/store.h"
 
-/** No value. */
-#define MPROC__CELL_NONE 0u
+/** nil: one byte in the cell itself. */
+#define MPROC__CELL_NIL ((uint64_t)0xc003)
 
 /** What fits a record; also what is copied, not held, while it is read. */
 #define MPROC__CELL_PLAIN_MAX 1008u
@@ -90,6 +90,9 @@ void mproc__snapshot_measure(mproc__snapshot *snapshot, uint64_t cell);
 int mproc__snapshot_begin(mproc__snapshot *snapshot);
 void mproc__snapshot_copy(mproc__snapshot *snapshot, const void *data, size_t size);
 void mproc__snapshot_copy_cell(mproc__snapshot *snapshot, uint64_t cell);
+
+/** All of these for `count` cells that lie side by side. */
+int mproc__snapshot_take(mproc__snapshot *snapshot, const uint64_t *cells);
 
 /** Make the value; frees the memory, once. With the mutex if there are objects in it. */
 int mproc__snapshot_end(mproc__snapshot *snapshot, mproc_value *ret_value);

@@ -395,38 +395,75 @@ int mproc_dict_clear(mproc_dict *dict)
     return rc;
 }
 
-/** What a copy is made of. */
-struct parts {
-    bool has_keys, has_values;
-};
+/** The cells of many keys. */
+static int find_many(const struct mproc__dict_shm *shm, const mproc_value *keys, size_t count,
+                     uint64_t *cells)
+{
+    int rc = MPROC_OK;
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        mproc__key key;
+        uint64_t unused;
+        if ((rc = mproc__key_make(shm, &keys[i], &key)) >= 0) {
+            uint64_t item = mproc__dict_find(shm, &key, &unused);
+            cells[i] = item != 0 ? mproc__item_at(item)->value : MPROC__CELL_NIL;
+        }
+    }
+    return rc;
+}
 
-static int copy_locked(const struct mproc__dict_shm *shm, mproc__snapshot *copy,
-                       const struct parts *parts)
+int mproc_dict_get_many(const mproc_dict *dict, const mproc_value *keys, size_t count,
+                        mproc_value *ret_list)
+{
+    mproc__snapshot copy = {.type = MPROC_LIST, .count = count};
+    if (dict == NULL || ret_list == NULL || (keys == NULL && count > 0)) {
+        return no_dict("get many");
+    }
+    struct mproc__dict_shm *shm = shm_of(dict);
+    uint64_t *cells = mproc__calloc(count, sizeof(*cells));
+    if (cells == NULL) {
+        return mproc__fail(MPROC_ENOMEM, "get many: no memory for %zu keys", count);
+    }
+    int rc = mproc__dict_lock(shm);
+    if (rc >= 0) {
+        if ((rc = find_many(shm, keys, count, cells)) >= 0) {
+            rc = mproc__snapshot_take(&copy, cells);
+        }
+        if (rc >= 0 && copy.has_objects) {
+            rc = mproc__snapshot_end(&copy, ret_list);
+        }
+        mproc__store_unlock(&shm->store);
+    }
+    mproc__free(cells);
+    return rc < 0 || copy.data == NULL ? rc : mproc__snapshot_end(&copy, ret_list);
+}
+
+static int copy_locked(const struct mproc__dict_shm *shm, mproc__snapshot *copy, bool has_keys,
+                       bool has_values)
 {
     copy->count = (size_t)shm->count;
     for (uint64_t at = shm->first; at != 0; at = mproc__item_at(at)->next) {
-        copy->size += parts->has_keys ? (size_t)mproc__item_at(at)->size : 0;
-        if (parts->has_values) {
+        copy->size += has_keys ? (size_t)mproc__item_at(at)->size : 0;
+        if (has_values) {
             mproc__snapshot_measure(copy, mproc__item_at(at)->value);
         }
     }
     int rc = mproc__snapshot_begin(copy);
     for (uint64_t at = shm->first; rc >= 0 && at != 0; at = mproc__item_at(at)->next) {
         const struct mproc__item_shm *item = mproc__item_at(at);
-        if (parts->has_keys) {
+        if (has_keys) {
             mproc__snapshot_copy(copy, item + 1, (size_t)item->size);
         }
-        if (parts->has_values) {
+        if (has_values) {
             mproc__snapshot_copy_cell(copy, item->value);
         }
     }
     return rc;
 }
 
-static int copy(const mproc_dict *dict, const char *verb, struct parts parts, mproc_value *ret_copy)
+static int copy(const mproc_dict *dict, const char *verb, bool has_keys, bool has_values,
+                mproc_value *ret_copy)
 {
-    bool is_map = parts.has_keys && parts.has_values;
-    mproc__snapshot snapshot = {.type = is_map ? MPROC_MAP : MPROC_LIST};
+    mproc__snapshot snapshot = {.type = has_keys && has_values ? MPROC_MAP : MPROC_LIST};
     if (dict == NULL || ret_copy == NULL) {
         return no_dict(verb);
     }
@@ -435,7 +472,7 @@ static int copy(const mproc_dict *dict, const char *verb, struct parts parts, mp
     if (rc < 0) {
         return rc;
     }
-    rc = copy_locked(shm, &snapshot, &parts);
+    rc = copy_locked(shm, &snapshot, has_keys, has_values);
     if (rc >= 0 && snapshot.has_objects) {
         rc = mproc__snapshot_end(&snapshot, ret_copy);
     }
@@ -445,15 +482,15 @@ static int copy(const mproc_dict *dict, const char *verb, struct parts parts, mp
 
 int mproc_dict_items(const mproc_dict *dict, mproc_value *ret_map)
 {
-    return copy(dict, "items", (struct parts){true, true}, ret_map);
+    return copy(dict, "items", true, true, ret_map);
 }
 
 int mproc_dict_keys(const mproc_dict *dict, mproc_value *ret_list)
 {
-    return copy(dict, "keys", (struct parts){true, false}, ret_list);
+    return copy(dict, "keys", true, false, ret_list);
 }
 
 int mproc_dict_values(const mproc_dict *dict, mproc_value *ret_list)
 {
-    return copy(dict, "values", (struct parts){false, true}, ret_list);
+    return copy(dict, "values", false, true, ret_list);
 }

@@ -310,21 +310,6 @@ int mproc_list_clear(mproc_list *list)
     return rc < 0 ? rc : MPROC_OK;
 }
 
-static int copy_locked(const struct mproc__list_shm *shm, mproc__snapshot *copy, uint64_t start,
-                       uint64_t stop)
-{
-    copy->count = start < stop ? (size_t)(stop - start) : 0;
-    const uint64_t *cells = cell_at(shm, start);
-    for (size_t i = 0; i < copy->count; i++) {
-        mproc__snapshot_measure(copy, cells[i]);
-    }
-    int rc = mproc__snapshot_begin(copy);
-    for (size_t i = 0; rc >= 0 && i < copy->count; i++) {
-        mproc__snapshot_copy_cell(copy, cells[i]);
-    }
-    return rc;
-}
-
 int mproc_list_slice(const mproc_list *list, int64_t start, int64_t stop, mproc_value *ret_list)
 {
     mproc__snapshot copy = {.type = MPROC_LIST};
@@ -336,7 +321,10 @@ int mproc_list_slice(const mproc_list *list, int64_t start, int64_t stop, mproc_
     if (rc < 0) {
         return rc;
     }
-    rc = copy_locked(shm, &copy, clamp(shm, start), clamp(shm, stop));
+    uint64_t from = clamp(shm, start);
+    uint64_t to = clamp(shm, stop);
+    copy.count = from < to ? (size_t)(to - from) : 0;
+    rc = mproc__snapshot_take(&copy, cell_at(shm, from));
     if (rc >= 0 && copy.has_objects) {
         rc = mproc__snapshot_end(&copy, ret_list);
     }

@@ -63,6 +63,11 @@ static void test_dict__is_a_dict(void)
     CU_ASSERT_EQUAL(mproc_dict_values(dict, &value), MPROC_OK);
     CU_ASSERT(mproc_value_equal(&value, &MPROC_VALUES(MPROC_LIST(4, 3, 2))[0]));
     mproc_value_clear(&value);
+    CU_ASSERT_EQUAL(mproc_dict_get_many(dict, MPROC_VALUES("c", "none", "a"), 3, &value), MPROC_OK);
+    CU_ASSERT(mproc_value_equal(&value, &MPROC_VALUES(MPROC_LIST(2, MPROC_NIL_VALUE, 4))[0]));
+    mproc_value_clear(&value);
+    CU_ASSERT_EQUAL(mproc_dict_get_many(dict, NULL, 0, &value), MPROC_OK);
+    CU_ASSERT(value.type == MPROC_LIST && value.as.list.count == 0);
     CHECK_CONTAINER(check_dict(dict));
     CU_ASSERT_EQUAL(mproc_dict_clear(dict), MPROC_OK);
     CU_ASSERT(is_dict(dict, MPROC_EMPTY_MAP));
@@ -161,6 +166,8 @@ static void test_dict__refuses_what_cannot_be(void)
     CU_ASSERT_EQUAL(mproc_dict_get(NULL, one, &value), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_dict_get(dict, one, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_dict_contains(NULL, one), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_dict_get_many(NULL, &one, 1, &value), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_dict_get_many(dict, no_keys, 1, &value), MPROC_ETYPE);
     CU_ASSERT_EQUAL(mproc_dict_setdefault(NULL, one, one, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_dict_pop(NULL, one, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_dict_increment(NULL, one, 1, NULL), MPROC_EINVAL);
