@@ -53,15 +53,22 @@ static mproc_list *new_list(void)
     return made;
 }
 
-static void make_list(int (*run)(mproc_list *))
+static mproc_list *empty_list(void)
+{
+    mproc_list *made = NULL;
+    CU_ASSERT_EQUAL_FATAL(mproc_list_create(&made), MPROC_OK);
+    return made;
+}
+
+static void make_list(int (*run)(mproc_list *), mproc_list *(*make)(void))
 {
     CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), MPROC_OK);
-    mproc_list *twin = new_list();
+    mproc_list *twin = make();
     before = items_of(twin);
     CU_ASSERT(run(twin) >= 0);
     after = items_of(twin);
     mproc_list_close(twin);
-    list = new_list();
+    list = make();
 }
 
 static void check_one_of_both(mproc_value found, bool is_done)
@@ -117,6 +124,18 @@ static int extend(mproc_list *any)
     return mproc_list_extend(
         any, MPROC_VALUES(text, lock, 1, MPROC_LIST(lock, lock), text, 2, 3, large_text(), text), 9,
         NULL);
+}
+
+/** More than what is left of the first segment, and of the second. */
+static int extend_much(mproc_list *any)
+{
+    mproc_value values[30];
+    static char page[1000];
+    memset(page, 'y', sizeof(page) - 1);
+    for (size_t i = 0; i < MPROC__COUNT(values); i++) {
+        values[i] = MPROC_VALUE((const char *)page);
+    }
+    return mproc_list_extend(any, values, MPROC__COUNT(values), NULL);
 }
 
 static int insert_first(mproc_list *any)
@@ -324,14 +343,11 @@ static void leave_a_dead_one(void)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define LIST_OPS(X) \
-    X(append_small) \
-    X(append_text)  \
-    X(append_large) \
-    X(extend)       \
-    X(insert_first) \
-    X(set_text)     \
-    X(insert_inside) X(set_object) X(pop_first) X(pop_inside) X(mproc_list_clear) X(read_list)
+#define LIST_OPS(X)                                                                       \
+    X(append_small)                                                                       \
+    X(append_text)                                                                        \
+    X(append_large) X(extend) X(extend_much) X(insert_first) X(set_text) X(insert_inside) \
+        X(set_object) X(pop_first) X(pop_inside) X(mproc_list_clear) X(read_list)
 
 #define DICT_OPS(X)     \
     X(set_new)          \
@@ -345,7 +361,7 @@ static void leave_a_dead_one(void)
 #define DEFINE_LIST_OP(op)                \
     static void make_for_##op(void)       \
     {                                     \
-        make_list(op);                    \
+        make_list(op, new_list);          \
     }                                     \
     static void run_##op(uint64_t shared) \
     {                                     \
@@ -366,6 +382,11 @@ LIST_OPS(DEFINE_LIST_OP)
     }
 DICT_OPS(DEFINE_DICT_OP)
 
+static void make_for_first(void)
+{
+    make_list(append_text, empty_list);
+}
+
 static void make_for_inherit(void)
 {
     make_dict(set_again, true);
@@ -379,8 +400,9 @@ static void make_for_inherit(void)
     {"dict: " #op, NULL, run_##op, PART(make_for_##op, NULL, after_dict, close_all)},
 
 const ops_op ops_table[] = {
-    LIST_OPS(LIST_OP) DICT_OPS(DICT_OP){"dict: inherit", NULL, run_set_again,
-                                        PART(make_for_inherit, NULL, after_dict, close_all)},
+    LIST_OPS(LIST_OP) DICT_OPS(DICT_OP){"list: first append", NULL, run_append_text,
+                                        PART(make_for_first, NULL, after_list, close_all)},
+    {"dict: inherit", NULL, run_set_again, PART(make_for_inherit, NULL, after_dict, close_all)},
 };
 
 const size_t ops_count = MPROC__COUNT(ops_table);
