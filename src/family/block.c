@@ -219,6 +219,33 @@ uint64_t mproc__block_part(uint64_t container, uint32_t index)
     return is_there ? mproc__load64_acquire(references_of(head) + index) : 0;
 }
 
+uint64_t *mproc__block_slot(uint64_t container, uint32_t index)
+{
+    return references_of(head_at(container)) + index;
+}
+
+void mproc__block_open_slots(uint64_t container, uint32_t count)
+{
+    mproc__family_lock();
+    for (uint32_t i = 0; i < count; i++) {
+        mproc__store64_relaxed(mproc__block_slot(container, i), 0);
+    }
+    // Release: who walks over the references sees words that hold something.
+    mproc__store64_release(&head_at(container)->references, count);
+    mproc__family_unlock();
+}
+
+void mproc__block_put(mproc__txn *txn, uint64_t *slot, mproc__hold hold)
+{
+    mproc__ledger_remove(txn, mproc__self_member(), hold.entry);
+    mproc__txn_set(txn, slot, hold.offset);
+}
+
+mproc__hold mproc__block_take(mproc__txn *txn, uint64_t offset)
+{
+    return (mproc__hold){offset, mproc__ledger_add(txn, mproc__self_member(), offset)};
+}
+
 uint64_t mproc__block_losses(uint64_t offset)
 {
     return mproc__load64_acquire(&head_at(offset)->losses);
@@ -296,7 +323,9 @@ void mproc__graveyard_empty(void)
             uint64_t n = head->references - 1;
             uint64_t held = references_of(head)[n];
             mproc__txn_set(&txn, &head->references, n);
-            mproc__block_count(&txn, held, -1);
+            if (held != 0) { // a slot may hold nothing
+                mproc__block_count(&txn, held, -1);
+            }
             mproc__txn_commit(&txn);
             continue;
         }

@@ -72,6 +72,15 @@ int mproc__block_embed(uint64_t container, uint64_t offset);
 /** The block that `container` has come to hold as its index-th one; 0: it holds fewer. */
 uint64_t mproc__block_part(uint64_t container, uint32_t index);
 
+/**
+ * Have a block that the caller alone holds, and that holds nothing yet, hold blocks in `count` words of
+ * its own, its first ones, which can change: 0, or the offset of a block that they hold.
+ */
+void mproc__block_open_slots(uint64_t container, uint32_t count);
+
+/** One of these words; whoever holds the block sees to it that only one changes it. */
+uint64_t *mproc__block_slot(uint64_t container, uint32_t index);
+
 /** How many processes were killed while they held the block, as far as they have been buried. */
 uint64_t mproc__block_losses(uint64_t offset);
 
@@ -85,6 +94,12 @@ int mproc__block_give(mproc__hold hold, mproc__member_id to);
 
 /** Add to a block's count, or take from it; at 0 it goes to the graveyard. */
 void mproc__block_count(mproc__txn *txn, uint64_t offset, int change);
+
+/** Make this process's hold a slot's, which has held nothing. */
+void mproc__block_put(mproc__txn *txn, uint64_t *slot, mproc__hold hold);
+
+/** Make a slot's hold this process's; mproc__ledger_reserve has succeeded. The slot is to change too. */
+mproc__hold mproc__block_take(mproc__txn *txn, uint64_t offset);
 
 /** Note that a holder was killed, the process `pid`. */
 void mproc__block_mourn(mproc__txn *txn, uint64_t offset, uint64_t pid);

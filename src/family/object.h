@@ -19,8 +19,8 @@ enum mproc__kind {
     MPROC__KIND_LEDGER = 1, /**< private: a segment of a member's ledger */
     MPROC__KIND_START = 2,  /**< private: what a starting process needs to know */
     MPROC__KIND_TEST = 3,   /**< private: made by tests */
-    MPROC__KIND_ROOM =
-        4, /**< private: more places for those who wait or read, see room.h, marks.h */
+    MPROC__KIND_ROOM = 4,   /**< private: more places, see room.h and marks.h */
+    MPROC__KIND_STORE = 5,  /**< private: memory of a dict or list, see store.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "family/block.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
 #include "family/watch.h"
@@ -95,14 +96,9 @@ static bool has_losses(const mproc_latch *latch)
     return mproc__block_losses(latch->object.offset) != 0;
 }
 
-static int wait_slowly(const mproc_latch *latch, mproc_timeout timeout)
+static int wait_until(const mproc_latch *latch, mproc__deadline deadline)
 {
     uint32_t *word = word_of(latch);
-    mproc__deadline deadline = mproc__deadline_in(timeout);
-    int rc = mproc__family_enter();
-    if (rc < 0) {
-        return rc;
-    }
     struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     if (deadline != 0) {
         (void)mproc__spin(word, mproc__load32_acquire(word));
@@ -127,6 +123,18 @@ static int wait_slowly(const mproc_latch *latch, mproc_timeout timeout)
             mproc__member_bury_gone();
         }
     }
+}
+
+static int wait_slowly(const mproc_latch *latch, mproc_timeout timeout)
+{
+    mproc__deadline deadline = mproc__deadline_in(timeout);
+    int rc = mproc__family_enter();
+    if (rc >= 0) {
+        mproc__note_begin(latch->object.offset, deadline);
+        rc = wait_until(latch, deadline);
+        mproc__note_end();
+    }
+    return rc;
 }
 
 int mproc_latch_wait(mproc_latch *latch, mproc_timeout timeout)

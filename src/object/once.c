@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/mutex.h"
+#include "family/note.h"
 #include "family/object.h"
 #include "family/thread.h"
 
@@ -50,9 +51,10 @@ bool mproc_once_is_done(const mproc_once *once)
     return once != NULL && mproc__load32_acquire(&shm_of(once)->is_done) != 0;
 }
 
-static int call_slowly(struct once_shm *shm, int (*function)(void *), void *data,
+static int call_slowly(const mproc_once *once, int (*function)(void *), void *data,
                        mproc_timeout timeout)
 {
+    struct once_shm *shm = shm_of(once);
     int rc = mproc__family_enter();
     if (rc < 0) {
         return rc;
@@ -61,7 +63,10 @@ static int call_slowly(struct once_shm *shm, int (*function)(void *), void *data
     if (mproc__mutex_owner(&shm->mutex) == self) {
         return mproc__fail_shortly(MPROC_ESTATE, "call: called from inside the once's function");
     }
-    rc = mproc__mutex_acquire(&shm->mutex, self, mproc__deadline_in(timeout), NULL);
+    mproc__deadline deadline = mproc__deadline_in(timeout);
+    mproc__note_begin(once->object.offset, deadline);
+    rc = mproc__mutex_acquire(&shm->mutex, self, deadline, NULL);
+    mproc__note_end();
     if (rc < 0) {
         return mproc__fail_shortly(rc, "call: timed out; another one runs its function");
     }
@@ -87,7 +92,7 @@ int mproc_once_call_within(mproc_once *once, int (*function)(void *data), void *
         return once == NULL ? no_once("call")
                             : mproc__fail(MPROC_EINVAL, "call: the function is NULL");
     }
-    return mproc_once_is_done(once) ? MPROC_OK : call_slowly(shm_of(once), function, data, timeout);
+    return mproc_once_is_done(once) ? MPROC_OK : call_slowly(once, function, data, timeout);
 }
 
 int mproc_once_call(mproc_once *once, int (*function)(void *data), void *data)

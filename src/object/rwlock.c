@@ -23,6 +23,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/mutex.h"
+#include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
 #include "family/thread.h"
@@ -205,7 +206,10 @@ static int pass_gate(const struct mproc_object *object, struct mproc__mark_shm *
             mproc__mark_erase(mark);
             return read_again(shm, other);
         }
-        rc = wait_at_gate(shm, mark, gate, mproc__deadline_in(timeout));
+        mproc__deadline deadline = mproc__deadline_in(timeout);
+        mproc__note_begin(object->offset, deadline);
+        rc = wait_at_gate(shm, mark, gate, deadline);
+        mproc__note_end();
     }
     if (rc < 0) {
         mproc__mark_erase(mark);
@@ -331,7 +335,9 @@ static int write_when_empty(const struct mproc_object *object, mproc__deadline d
     uint64_t gate = mproc__load64_relaxed(&shm->gate);
     (void)mproc__exchange64(&shm->gate, gate | CLOSED); // before the look at the marks
     MPROC__KILLPOINT("rwlock.closed");
+    mproc__note_begin(object->offset, deadline);
     int rc = await_readers(object, awaited_at(gate), deadline);
+    mproc__note_end();
     if (rc < 0) {
         open_gate(shm, gate & SUSPECT);
         (void)mproc__mutex_release(&shm->mutex);
@@ -361,7 +367,9 @@ int mproc_rwlock_acquire_write(mproc_rwlock *rwlock, mproc_timeout timeout)
             mproc__marks_find(&marks, self, NULL) != NULL) {
             return holds_it();
         }
+        mproc__note_begin(rwlock->object.offset, deadline);
         rc = mproc__mutex_acquire(&shm->mutex, self, deadline, NULL);
+        mproc__note_end();
         if (rc < 0) {
             return mproc__fail_shortly(rc, "acquire: timed out; the rwlock is held");
         }

@@ -94,7 +94,9 @@ static bool see_block(walk *w, uint64_t offset, uint64_t bytes)
     }
     const uint64_t *references = (const uint64_t *)(const void *)(head + 1);
     for (uint64_t i = 0; i < head->references; i++) {
-        add(&w->held, references[i], 1);
+        if (references[i] != 0) { // a slot may hold nothing
+            add(&w->held, references[i], 1);
+        }
     }
     add(&w->blocks, offset, count);
     w->bytes += bytes;

@@ -6,6 +6,7 @@
  * Limits hold for a whole process, so each case runs in a process of its own: this program again,
  * with the case's name in its environment.
  */
+#include "object/container_check.h"
 #include "object/process_test.h"
 
 #include "base/alloc.h"
@@ -180,6 +181,89 @@ static void little_address_space(void)
     check_works();
 }
 
+/** Take all of the arena, down to blocks of this size; how many blocks that is. */
+static size_t take_arena(mproc_block **blocks, size_t most, size_t least_bytes)
+{
+    size_t n = 0;
+    for (size_t size = 1 << 20; size >= least_bytes;) {
+        int rc = n < most ? mproc_block_create(&blocks[n], size) : MPROC_ENOMEM;
+        CHILD_CHECK(rc == 0 || rc == MPROC_ENOSPC || rc == MPROC_ENOMEM);
+        n += rc == 0 ? 1 : 0;
+        size /= rc == 0 ? 1 : 2;
+    }
+    CHILD_CHECK(n < most);
+    return n;
+}
+
+static bool is_full(int rc)
+{
+    CHILD_CHECK(rc == 0 || rc == MPROC_ENOSPC || rc == MPROC_ENOMEM);
+    return rc < 0;
+}
+
+/** Fill a list and a dict until there is no more memory: they stay as they are. */
+static void fill_both(mproc_list *list, mproc_dict *dict)
+{
+    enum { MANY = 200 };
+    mproc_pair pairs[MANY];
+    size_t length;
+    int64_t key = 0;
+    int rc;
+    for (uint32_t i = 0; i < MANY; i++) {
+        pairs[i].value = random_value(i * 8 + 4);
+    }
+    while (!is_full(mproc_list_append(list, pairs[mproc_list_length(list) % MANY].value, NULL))) {
+    }
+    do {
+        length = mproc_dict_length(dict);
+        for (size_t i = 0; i < MANY; i++) {
+            pairs[i].key = mproc__value_int(key++);
+        }
+        rc = mproc_dict_update(dict, mproc__value_map(pairs, MANY));
+        CHILD_CHECK(mproc_dict_length(dict) == length + (rc == 0 ? MANY : 0));
+    } while (!is_full(rc));
+    CHILD_CHECK(check_list(list) == NULL && check_dict(dict) == NULL);
+    length = mproc_list_length(list);
+    rc = mproc_list_extend(list, MPROC_VALUES(dict, dict, dict), 3, NULL);
+    CHILD_CHECK(mproc_list_length(list) == length + (is_full(rc) ? 0 : 3));
+    for (uint32_t i = 0; i < MANY; i++) {
+        mproc_value_clear(&pairs[i].value);
+    }
+}
+
+/** It takes no memory to take items out. */
+static void empty_both(mproc_list *list, mproc_dict *dict)
+{
+    for (size_t n = mproc_list_length(list); n > 0; n--) {
+        CHILD_CHECK(mproc_list_pop(list, n % 2 == 0 ? -1 : 0, NULL) == 0);
+    }
+    for (size_t n = mproc_dict_length(dict); n > 0; n--) {
+        CHILD_CHECK(mproc_dict_pop(dict, mproc__value_int((int64_t)n - 1), NULL) == 0);
+    }
+    CHILD_CHECK(check_list(list) == NULL && check_dict(dict) == NULL);
+}
+
+static void full_arena(void)
+{
+    static mproc_block *blocks[100000];
+    static const size_t least[] = {100000, 4000, 100};
+    mproc_list *list;
+    mproc_dict *dict;
+    for (size_t i = 0; i < MPROC__COUNT(least); i++) {
+        CHILD_CHECK(mproc_list_create(&list) == 0 && mproc_dict_create(&dict) == 0);
+        size_t n = take_arena(blocks, MPROC__COUNT(blocks), least[i]);
+        fill_both(list, dict);
+        empty_both(list, dict);
+        while (n > 0) {
+            mproc_block_close(blocks[--n]);
+        }
+        CHILD_CHECK(mproc_list_append(list, MPROC_VALUE(dict), NULL) == 0);
+        mproc_list_close(list);
+        mproc_dict_close(dict);
+        check_works();
+    }
+}
+
 #ifdef MPROC_KILLPOINTS
 /** One life of a process in full; whatever fails, nothing of it stays. */
 static int live_once(void)
@@ -255,6 +339,7 @@ static const scene scenes[] = {
     {"few_processes", few_processes},
     {"few_descriptors", few_descriptors},
     {"little_address_space", little_address_space},
+    {"full_arena", full_arena},
 #ifdef MPROC_KILLPOINTS
     {"nth_allocation", nth_allocation},
 #endif
@@ -302,6 +387,15 @@ static void test_limits__address_space(void)
 #endif
 }
 
+static void test_limits__arena(void)
+{
+#if HAS_SANITIZER
+    testlib_skip("a sanitizer needs all the address space");
+#else
+    CU_ASSERT_EQUAL(play("full_arena", (rlim_t)256 << 20), 0);
+#endif
+}
+
 static void test_limits__every_allocation(void)
 {
 #ifdef MPROC_KILLPOINTS
@@ -315,6 +409,7 @@ static const testlib_case cases[] = {
     {"processes", test_limits__processes},
     {"descriptors", test_limits__descriptors},
     {"address_space", test_limits__address_space},
+    {"arena", test_limits__arena},
     {"every_allocation", test_limits__every_allocation},
 };
 

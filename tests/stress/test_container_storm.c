@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_container_storm.c: processes killed at random instants while they work with one dict and one list.
+ *
+ * Each worker notes in the dict what it is about to do, does it, and notes that it has, each by an
+ * increment; so the books tell how much of what the dead were at may have come to pass. In the end dict and
+ * list must be whole and agree with the books, and nothing be left.
+ */
+#include "family/check.h"
+#include "object/container_check.h"
+#include "stress/storm.h"
+
+#define N_WORKERS 4
+#define N_NAMES 300u
+
+struct storm_shm {
+    uint32_t stop;
+    uint32_t n_operations; /* all workers'; the test waits on it */
+};
+
+static mproc_dict *dict;
+static mproc_list *list;
+static mproc_block *block;
+static struct storm_shm *shm;
+static uint32_t seed;
+
+static uint32_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+    return seed;
+}
+
+/* ---- what workers do --------------------------------------------------------------------------- */
+
+static int64_t count_up(const char *name)
+{
+    int64_t sum = 0;
+    CHILD_CHECK(mproc_dict_increment(dict, MPROC_VALUE(name), 1, &sum) == 0);
+    return sum;
+}
+
+static void set_both(void)
+{
+    uint32_t number = next_random();
+    mproc_value value = random_value(number);
+    CHILD_CHECK(mproc_dict_update(dict, MPROC_MAP(MPROC_PAIR("left", value),
+                                                  MPROC_PAIR(number % N_NAMES, list),
+                                                  MPROC_PAIR("right", value))) == 0);
+    mproc_value_clear(&value);
+}
+
+static void look_at_both(void)
+{
+    mproc_value all;
+    CHILD_CHECK(mproc_dict_items(dict, &all) == 0);
+    CHILD_CHECK(mproc_value_equal(mproc_value_find(&all, "left"), mproc_value_find(&all, "right")));
+    mproc_value_clear(&all);
+}
+
+static void set_any(void)
+{
+    mproc_value key = random_key(next_random(), N_NAMES);
+    mproc_value value = random_value(next_random());
+    CHILD_CHECK(mproc_dict_set(dict, key, value) == 0);
+    mproc_value_clear(&value);
+    mproc_value_clear(&key);
+}
+
+static void pop_any(void)
+{
+    mproc_value key = random_key(next_random(), N_NAMES);
+    mproc_value value = MPROC_NIL_VALUE;
+    int rc = mproc_dict_pop(dict, key, &value);
+    CHILD_CHECK(rc == 0 || rc == MPROC_ENOENT);
+    mproc_value_clear(&value);
+    mproc_value_clear(&key);
+}
+
+/** Three items at once, of which nobody sees one or two. */
+static void extend(void)
+{
+    int64_t number = count_up("extends begun");
+    mproc_value value = random_value(next_random());
+    CHILD_CHECK(mproc_list_extend(list, MPROC_VALUES(number, value, number), 3, NULL) == 0);
+    (void)count_up("extends done");
+    mproc_value_clear(&value);
+}
+
+static void slice(void)
+{
+    mproc_value all;
+    CHILD_CHECK(mproc_list_slice(list, 0, MPROC_LIST_END, &all) == 0);
+    CHILD_CHECK(all.as.list.count % 3 == 0);
+    for (size_t i = 0; i < all.as.list.count; i += 3) {
+        const mproc_value *items = &all.as.list.items[i];
+        CHILD_CHECK(mproc_value_equal(&items[0], &items[2]) && items[0].type == MPROC_INT);
+    }
+    mproc_value_clear(&all);
+}
+
+static void change_inside(void)
+{
+    mproc_value value = random_value(next_random());
+    int64_t index = 1 + 3 * (int64_t)(next_random() % 20);
+    int rc = mproc_list_set(list, index, value);
+    CHILD_CHECK(rc == 0 || rc == MPROC_ERANGE);
+    mproc_value_clear(&value);
+}
+
+static void be_full(void)
+{
+    if (mproc_list_length(list) > 600) {
+        CHILD_CHECK(mproc_list_clear(list) == 0);
+    }
+}
+
+static int work(const mproc_args *args)
+{
+    static void (*const uses[])(void) = {set_both,      set_any, set_any, pop_any,
+                                         pop_any,       extend,  extend,  extend,
+                                         change_inside, slice,   be_full, look_at_both};
+    CHILD_CHECK(MPROC_UNPACK(args, &dict, &list, &block, &seed) == 0);
+    shm = mproc_block_data(block);
+    while (mproc__load32_acquire(&shm->stop) == 0) {
+        uses[next_random() % MPROC__COUNT(uses)]();
+        (void)mproc__add32(&shm->n_operations, 1);
+        mplat_wake(&shm->n_operations, INT32_MAX);
+    }
+    return 0;
+}
+
+/* ---- the test ---------------------------------------------------------------------------------- */
+
+static mproc_process *start_worker(void)
+{
+    return start_with(work, MPROC_ARGS(dict, list, block, testlib_random() | 1), NULL);
+}
+
+static int do_nothing(const mproc_args *args)
+{
+    (void)args;
+    return 0;
+}
+
+/** What is there when everything has been used once. */
+static belongings warm_up(void)
+{
+    mproc_block_close(make_words(1));
+    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
+    check_widen(2 * N_NAMES); // who looks at all of the dict holds the list that often
+    return take_stock();
+}
+
+/** Kill a child, and wait for its end; it may not have come to its function yet. */
+static void kill_one(mproc_process *child)
+{
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    int rc = mproc_process_join(child, LIMIT);
+    int code = 0;
+    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
+    CU_ASSERT_EQUAL(mproc_process_exit_code(child, &code), MPROC_OK);
+    CU_ASSERT_EQUAL(code, CODE_KILLED); // it has not ended by itself
+    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
+}
+
+/** Wait until so many more operations have been done: nobody hangs. */
+static void let_work(uint32_t count)
+{
+    int64_t limit = testlib_now() + LIMIT;
+    uint32_t first = mproc__load32_acquire(&shm->n_operations);
+    for (;;) {
+        uint32_t seen = mproc__load32_acquire(&shm->n_operations);
+        if (seen - first >= count) {
+            return;
+        }
+        CU_ASSERT_FATAL(testlib_now() < limit);
+        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + mproc_milliseconds(50), NULL,
+                         NULL);
+    }
+}
+
+static void make_all(void)
+{
+    CU_ASSERT_EQUAL_FATAL(mproc_dict_create(&dict), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_list_create(&list), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
+    CU_ASSERT_EQUAL(
+        mproc_dict_update(dict, MPROC_MAP(MPROC_PAIR("left", 0), MPROC_PAIR("right", 0))), 0);
+    shm = mproc_block_data(block);
+}
+
+static int64_t count_of(const char *name)
+{
+    mproc_value value = MPROC_NIL_VALUE;
+    CU_ASSERT_EQUAL(mproc_dict_get(dict, MPROC_VALUE(name), &value), 0);
+    return value.as.integer;
+}
+
+/** Each of those killed had begun one at most that it did not end. */
+static void check_all(int64_t n_kills)
+{
+    int64_t begun = count_of("extends begun");
+    int64_t done = count_of("extends done");
+    CU_ASSERT(begun >= done && begun - done <= n_kills);
+    CHECK_CONTAINER(check_dict(dict));
+    CHECK_CONTAINER(check_list(list));
+    look_at_both();
+    slice();
+}
+
+static void test_container_storm__random_kills(void)
+{
+    mproc_process *workers[N_WORKERS];
+    belongings before = warm_up();
+    long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS);
+    make_all();
+    for (size_t i = 0; i < N_WORKERS; i++) {
+        workers[i] = start_worker();
+    }
+    for (long i = 0; i < n_kills; i++) {
+        uint32_t which = testlib_random() % N_WORKERS;
+        let_work(testlib_random() % 200);
+        pass_time(50000);
+        kill_one(workers[which]);
+        workers[which] = start_worker();
+    }
+    let_work(200);
+    mproc__store32_release(&shm->stop, 1);
+    for (size_t i = 0; i < N_WORKERS; i++) {
+        CU_ASSERT_EQUAL(end_of(workers[i]), 0);
+    }
+    check_all(n_kills);
+    printf("%ld kills, %u operations, %zu keys, %zu items ... ", n_kills, shm->n_operations,
+           mproc_dict_length(dict), mproc_list_length(list));
+    mproc_dict_close(dict);
+    mproc_list_close(list);
+    mproc_block_close(block);
+    const belongings after = take_stock();
+    if (HAS_SANITIZER) {
+        before.n_maps = after.n_maps; // it has some of its own for what the test takes by malloc
+    }
+    check_belongings(&before, &after);
+}
+
+static const testlib_case cases[] = {
+    {"random_kills", test_container_storm__random_kills},
+};
+
+PROCESS_TEST_MAIN("stress.container_storm", cases)
