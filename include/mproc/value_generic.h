@@ -36,7 +36,7 @@
     X(shareable_list, SHAREABLE_LIST, 26, "a shareable list") \
     X(rwlock, RWLOCK, 27, "an rwlock")                        \
     X(once, ONCE, 28, "a once")                               \
-    X(latch, LATCH, 29, "a latch")                           \
+    X(latch, LATCH, 29, "a latch")                            \
     X(dict, DICT, 30, "a dict")                               \
     X(list, LIST, 31, "a list")
 

@@ -12,6 +12,7 @@
 #include "family/block.h"
 #include "family/family.h"
 #include "family/segment.h"
+#include "mproc/shared_memory.h"
 #include "mproc/process.h"
 #include "platform.h"
 
@@ -103,7 +104,8 @@ static void describe(const struct mproc__trace *trace, leak *ret_leak)
     memcpy(ret_leak->frames, trace->frames, sizeof(trace->frames));
     if (object->kind == MPROC__KIND_SHARED_MEMORY) {
         const struct mproc__segment_shm *segment = object->shm;
-        ret_leak->size = segment->size;
+        ret_leak->size =
+            mproc_shared_memory_size((const mproc_shared_memory *)(const void *)object);
         memcpy(ret_leak->name, segment->name, sizeof(segment->name));
     }
 }
