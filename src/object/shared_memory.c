@@ -137,10 +137,11 @@ static int check_create(size_t size_bytes, const mproc_shared_memory_options *op
                            "create: shared memory needs a size of at least one byte, permission "
                            "bits within 0777, and can be read-only only where it is opened");
     }
-    if (options->auto_unlink && options->mode != 0 && (options->mode & 0600) != 0600) {
+    bool is_automatic = options->auto_unlink || options->layout != 0;
+    if (is_automatic && options->mode != 0 && (options->mode & 0600) != 0600) {
         return mproc__fail(MPROC_EINVAL,
-                           "create: whose name is to go with the last user, its owner "
-                           "must be able to read and write");
+                           "create: whose name is to go with the last user, be it while it is not "
+                           "ready, its owner must be able to read and write");
     }
     if (options->timeout != 0 ||
         (options->max_size_bytes != 0 && options->max_size_bytes < size_bytes)) {

@@ -257,8 +257,16 @@ static int not_there(const char *name)
     return mproc__fail(MPROC_ENOENT, "there is no shared memory of the name %s", name);
 }
 
+/** Whether a file was made ready just now, and needs no users any more. */
+static bool needs_no_users(int fd, const struct stat *file)
+{
+    mplat_segment_note note;
+    return !mproc__segment_is_automatic(file) && mproc__segment_read_note(fd, file, &note) &&
+           note.is_ready != 0;
+}
+
 /**
- * Become a user of an automatic file.
+ * Become a user of an automatic file, or of one that is not ready.
  *
  * @param is_known  whether it may be without users
  * @return 1; 0: its last user is gone, and the name as far as possible, so look again; MPROC_ENOENT
@@ -275,7 +283,7 @@ static int join_users(int fd, const char *path, const char *name, bool is_known)
         }
         // Who removes it, or is not allowed to, has it under this name still; nobody else may.
         if (users != F_UNLCK || !mproc__segment_reap(path)) {
-            return not_there(name);
+            return needs_no_users(fd, &file) ? 0 : not_there(name);
         }
     }
     return 0;
@@ -284,7 +292,6 @@ static int join_users(int fd, const char *path, const char *name, bool is_known)
 /** Why a file is not to be had that is not ready: MPROC_ESTATE, MPROC_ENOENT; 0: look again. */
 static int await_ready(int fd, const char *path, const char *name, const struct stat *file)
 {
-    mplat_segment_note note;
     short users = mproc__segment_users(fd);
     MPROC__KILLPOINT("segment.awaiting");
     if (!mproc__segment_leads_to(path, file)) {
@@ -296,9 +303,8 @@ static int await_ready(int fd, const char *path, const char *name, const struct 
     if (users == F_UNLCK && mproc__segment_reap(path)) {
         return 0;
     }
-    // Without users it stays as it is, and is being removed; or else it was made ready just now.
-    bool is_ready = mproc__segment_read_note(fd, file, &note) && note.is_ready != 0;
-    return is_ready ? 0 : not_there(name);
+    // Without users it stays as it is, and is being removed, unless it was made ready before.
+    return needs_no_users(fd, file) ? 0 : not_there(name);
 }
 
 /** 1; 0: look again; or why not. The descriptor stays the caller's. */
@@ -332,6 +338,10 @@ static int open_once(int fd, const char *path, const char *name, const struct wa
     if (rc == 1) {
         rc = map(fd, name, want->flags, &file, has_note ? &note : NULL, segment);
         rc = rc < 0 ? rc : 1;
+    }
+    if (rc == 1 && has_note) {
+        // What was written before it was made ready is seen after this.
+        (void)mproc__load32_acquire(&segment->note->is_ready);
     }
     return rc;
 }

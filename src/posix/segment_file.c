@@ -78,7 +78,8 @@ bool mproc__segment_is_automatic(const struct stat *file)
 
 uint64_t mproc__segment_bytes_with_note(uint64_t size)
 {
-    return (size + NOTE_BYTES - 1) / NOTE_BYTES * NOTE_BYTES + NOTE_BYTES;
+    return size <= INT64_MAX ? (size + NOTE_BYTES - 1) / NOTE_BYTES * NOTE_BYTES + NOTE_BYTES
+                             : UINT64_MAX; // which no file has
 }
 
 void mproc__segment_mark_note(mplat_segment_note *note, const struct stat *file)

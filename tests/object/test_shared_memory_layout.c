@@ -109,6 +109,8 @@ static void test_shared_memory_layout__refuses_what_makes_no_sense(void)
     const char *name = own_name("senseless");
     mproc_shared_memory *memory = NULL;
     CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, name, 1, &timeout), MPROC_EINVAL);
+    const mproc_shared_memory_options unowned = {.layout = FRAME, .mode = 0444};
+    CU_ASSERT_EQUAL(mproc_shared_memory_create(&memory, name, 1, &unowned), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_shared_memory_publish(NULL), MPROC_EINVAL);
     memory = make(name, SIZE, NULL);
     mproc_shared_memory *reader = NULL;
