@@ -15,6 +15,7 @@
 #include "mproc/lock.h"
 #include "mproc/main.h"
 #include "mproc/process.h"
+#include "mproc/queue.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"

@@ -22,18 +22,19 @@
  * sentences name it. One line here makes an object a value and an argument; its own source file
  * then defines mproc_value_<name>.
  */
-#define MPROC__OBJECTS(X)                                  \
-    X(block, BLOCK, 16, "a block")                         \
-    X(lock, LOCK, 17, "a lock")                            \
-    X(rlock, RLOCK, 18, "an rlock")                        \
-    X(semaphore, SEMAPHORE, 19, "a semaphore")             \
-    X(event, EVENT, 20, "an event")                        \
-    X(condition, CONDITION, 21, "a condition")             \
-    X(barrier, BARRIER, 22, "a barrier")                   \
-    X(shared_value, SHARED_VALUE, 23, "a shared value")    \
-    X(array, ARRAY, 24, "an array")                        \
-    X(shared_memory, SHARED_MEMORY, 25, "a shared memory") \
-    X(shareable_list, SHAREABLE_LIST, 26, "a shareable list")
+#define MPROC__OBJECTS(X)                                     \
+    X(block, BLOCK, 16, "a block")                            \
+    X(lock, LOCK, 17, "a lock")                               \
+    X(rlock, RLOCK, 18, "an rlock")                           \
+    X(semaphore, SEMAPHORE, 19, "a semaphore")                \
+    X(event, EVENT, 20, "an event")                           \
+    X(condition, CONDITION, 21, "a condition")                \
+    X(barrier, BARRIER, 22, "a barrier")                      \
+    X(shared_value, SHARED_VALUE, 23, "a shared value")       \
+    X(array, ARRAY, 24, "an array")                           \
+    X(shared_memory, SHARED_MEMORY, 25, "a shared memory")    \
+    X(shareable_list, SHAREABLE_LIST, 26, "a shareable list") \
+    X(queue, QUEUE, 32, "a queue")
 
 MPROC_BEGIN_DECLS
 
