@@ -55,31 +55,38 @@ struct mproc__parcel {
     uint32_t reserved;
 };
 
+/* What one side writes all the time shares a cache line with nothing that the other one needs. */
 struct mproc__ring_shm {
-    uint64_t max_items; /**< constant; 0: as many as there is room for */
-    uint64_t may_grow;  /**< constant */
+    uint64_t max_items;             /**< constant */
+    uint32_t may_grow;              /**< constant */
+    struct mproc__bell_shm getters; /**< for those who sleep on the tail */
+    struct mproc__bell_shm putters; /**< ... on the head */
+    uint32_t reserved[11];
 
-    MPROC__ALIGNAS(64) struct {
+    struct {
         struct mproc__mutex_shm mutex;
         uint64_t head_seen; /**< the head, some time ago */
         uint64_t segment;   /**< offset of the last one */
         uint64_t parcel;    /**< see R3 */
         uint64_t parcel_at;
+        uint64_t reserved[3];
     } put;
-    MPROC__ALIGNAS(64) uint64_t tail;
+    uint64_t tail;
+    uint64_t behind_tail[7]; /**< reserved */
 
-    MPROC__ALIGNAS(64) struct {
+    struct {
         struct mproc__mutex_shm mutex;
         uint64_t tail_seen; /**< the tail, some time ago */
         uint64_t segment;   /**< offset of the first one, which this word holds */
         uint64_t taken_at;  /**< see R3 */
         uint64_t taken_words;
+        uint64_t reserved[3];
     } get;
-    MPROC__ALIGNAS(64) uint64_t head;
-
-    MPROC__ALIGNAS(64) struct mproc__bell_shm getters; /**< for those who sleep on the tail */
-    struct mproc__bell_shm putters;                    /**< ... on the head */
+    uint64_t head;
+    uint64_t behind_head[7]; /**< reserved */
 };
+
+_Static_assert(sizeof(struct mproc__ring_shm) == 320, "five cache lines");
 
 /** One end of a ring while its mutex is held. */
 typedef struct mproc__ring_end {
