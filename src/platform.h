@@ -277,8 +277,10 @@ void mplat_parker_release(mplat_parker *parker);
 int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *owner,
                mplat_life *other);
 
-/** Wake up to n sleepers of a word; INT32_MAX: all. No system call when the system knows of none. */
-void mplat_wake(uint32_t *word, int n);
+/**
+ * Wake up to n sleepers of a word; INT32_MAX: all. How many it were: those of less than n were all.
+ */
+int mplat_wake(uint32_t *word, int n);
 
 /* ---- processes ------------------------------------------------------------------------------- */
 

@@ -46,7 +46,8 @@ enum mproc_status {
     MPROC_ESYSTEM = -24,   /**< Any other failure of a system call; mproc_last_error() names it. */
     MPROC_EPOISONED = -25, /**< What a strict lock guards was left broken by one who died. */
     MPROC_EEXIST = -26,    /**< Something of that name exists already. */
-    MPROC_EBROKEN = -27 /**< The barrier or latch is broken: a party died, timed out or gave up. */
+    MPROC_EBROKEN = -27, /**< The barrier or latch is broken: a party died, timed out or gave up. */
+    MPROC_ECLOSED = -28  /**< No more comes, or is taken: the queue has been shut down. */
 };
 
 /**

@@ -20,6 +20,7 @@
 #include "mproc/main.h"
 #include "mproc/once.h"
 #include "mproc/process.h"
+#include "mproc/queue.h"
 #include "mproc/rwlock.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"

@@ -38,7 +38,8 @@
     X(once, ONCE, 28, "a once")                               \
     X(latch, LATCH, 29, "a latch")                            \
     X(dict, DICT, 30, "a dict")                               \
-    X(list, LIST, 31, "a list")
+    X(list, LIST, 31, "a list")                               \
+    X(queue, QUEUE, 32, "a queue")
 
 MPROC_BEGIN_DECLS
 

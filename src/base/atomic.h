@@ -274,6 +274,16 @@ static inline void mproc__fence(void)
 
 #endif
 
+/** As mproc__fence, after an atomic read-modify-write of the same thread: some systems need no more. */
+static inline void mproc__fence_after_rmw(void)
+{
+#if defined(__x86_64__) || defined(__i386__) || defined(_M_X64) || defined(_M_IX86)
+    mproc__compiler_fence();
+#else
+    mproc__fence();
+#endif
+}
+
 /** The half of a 64-bit word that a 32-bit wait can watch: its low bits. */
 static inline uint32_t *mproc__low32(uint64_t *p)
 {

@@ -10,6 +10,7 @@
 #include "family/guard.h"
 #include "family/layout.h"
 #include "family/ledger.h"
+#include "family/ring.h"
 #include "family/segment.h"
 
 #include <string.h>
@@ -212,6 +213,26 @@ int mproc__block_embed(uint64_t container, uint64_t offset)
     return rc;
 }
 
+void mproc__block_hand_in(mproc__hold hold, uint64_t *word, uint64_t *other, uint64_t value)
+{
+    mproc__family_lock();
+    mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+    mproc__block_put(&txn, word, hold);
+    mproc__txn_set(&txn, other, value);
+    mproc__txn_commit(&txn);
+    mproc__family_unlock();
+}
+
+void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value)
+{
+    mproc__family_lock();
+    mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+    mproc__block_count(&txn, offset, -1);
+    mproc__txn_set(&txn, word, value);
+    mproc__txn_commit(&txn);
+    mproc__family_unlock();
+}
+
 uint64_t mproc__block_part(uint64_t container, uint32_t index)
 {
     struct mproc__block_shm *head = head_at(container);
@@ -311,6 +332,17 @@ void mproc__block_unmake(uint64_t *word)
     mproc__txn_commit(&txn);
 }
 
+/** Have a block that nobody holds drop what its payload holds, one thing at a time; false: nothing. */
+static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
+{
+    switch ((head->state >> KIND_SHIFT) & 0xffff) {
+    case MPROC__KIND_QUEUE:
+        return mproc__ring_drop_one(mproc__at(head->payload), txn);
+    default:
+        return false;
+    }
+}
+
 void mproc__graveyard_empty(void)
 {
     struct mproc__heap_shm *heap = &mproc__shm()->heap;
@@ -326,6 +358,10 @@ void mproc__graveyard_empty(void)
             if (held != 0) { // a slot may hold nothing
                 mproc__block_count(&txn, held, -1);
             }
+            mproc__txn_commit(&txn);
+            continue;
+        }
+        if (drop_contents(&txn, head)) {
             mproc__txn_commit(&txn);
             continue;
         }

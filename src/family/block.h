@@ -69,6 +69,15 @@ void mproc__block_release(mproc__hold hold);
  */
 int mproc__block_embed(uint64_t container, uint64_t offset);
 
+/**
+ * Have the word of another block, which the caller holds, hold a block in place of the caller; in the
+ * same moment `*other` becomes `value`.
+ */
+void mproc__block_hand_in(mproc__hold hold, uint64_t *word, uint64_t *other, uint64_t value);
+
+/** Drop the hold that a word of another block has on a block; in the same moment `*word` becomes `value`. */
+void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value);
+
 /** The block that `container` has come to hold as its index-th one; 0: it holds fewer. */
 uint64_t mproc__block_part(uint64_t container, uint32_t index);
 

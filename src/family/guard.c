@@ -25,3 +25,9 @@ void mproc__family_unlock(void)
     mproc__graveyard_empty();
     (void)mproc__mutex_release(&mproc__shm()->lock);
 }
+
+void mproc__family_settle(void)
+{
+    mproc__family_lock();
+    mproc__family_unlock();
+}

@@ -11,4 +11,7 @@ void mproc__family_lock(void);
 /** Free what nobody holds any more, and release the lock. */
 void mproc__family_unlock(void);
 
+/** Have carried out what a dead owner of the lock had committed: for heirs of its other locks. */
+void mproc__family_settle(void);
+
 #endif

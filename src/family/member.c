@@ -245,7 +245,7 @@ void mproc__member_report(mproc__member_id id, const mplat_exit *how, bool is_kn
     mproc__store64_release(&slot->outcome,
                            (uint64_t)code << 32 | flags); /* COMMIT: it is reported */
     mproc__family_unlock();
-    mplat_wake(mproc__low32(&slot->outcome), INT32_MAX);
+    (void)mplat_wake(mproc__low32(&slot->outcome), INT32_MAX);
 }
 
 /** Whether a dead member did not end of its own accord. */

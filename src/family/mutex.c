@@ -89,7 +89,7 @@ uint64_t mproc__mutex_release(struct mproc__mutex_shm *mutex)
     uint64_t old = mproc__exchange64(&mutex->word, 0);
     MPROC__KILLPOINT("mutex.released");
     if (old & SLEEPERS) {
-        mplat_wake(mproc__low32(&mutex->word), 1);
+        (void)mplat_wake(mproc__low32(&mutex->word), 1);
     }
     return old & ~SLEEPERS;
 }

@@ -73,7 +73,7 @@ static int grow(uint32_t seen)
     uint32_t n = mproc__load32_acquire(&shm->n_threads);
     int rc = n == seen ? format_batch(n) : MPROC_OK;
     mplat_life_release(&shm->thread_growth);
-    mplat_wake(&shm->n_threads, INT32_MAX);
+    (void)mplat_wake(&shm->n_threads, INT32_MAX);
     return rc;
 }
 

@@ -46,7 +46,7 @@ void mproc__watch_alarm(void)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *word = bed_of(&slots[i]);
         if (word != NULL && word != last) {
-            mplat_wake(word, INT32_MAX);
+            (void)mplat_wake(word, INT32_MAX);
             last = word;
         }
     }
@@ -69,7 +69,7 @@ static void wake_stragglers(void)
         bool has_changed = mproc__load32_acquire(word) != expected;
         uint32_t alarms = (uint32_t)mproc__watch_alarms();
         if (has_changed || mproc__load32_acquire(&slots[i].noted) != alarms) {
-            mplat_wake(word, INT32_MAX);
+            (void)mplat_wake(word, INT32_MAX);
         }
     }
 }
@@ -82,7 +82,7 @@ static void find_successor(const struct mproc__thread_shm *self)
     for (uint32_t i = 0; i < n; i++) {
         uint32_t *word = &slots[i] != self ? bed_of(&slots[i]) : NULL;
         if (word != NULL && mplat_life_next_dead(&slots[i].life, 1, sizeof(slots[i]), 0) != 0) {
-            mplat_wake(word, 1);
+            (void)mplat_wake(word, 1);
             return;
         }
     }

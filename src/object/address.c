@@ -62,7 +62,7 @@ static int notify(const uint32_t *word, int n)
     if (there == NULL) {
         return no_word("notify: not a word of the family's memory");
     }
-    mplat_wake(there, n);
+    (void)mplat_wake(there, n);
     return MPROC_OK;
 }
 

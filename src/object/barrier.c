@@ -163,7 +163,7 @@ static void leave(const mproc_barrier *barrier, const mproc__room *room)
     mproc__room_unlock(room);
     if (is_due) {
         MPROC__KILLPOINT("barrier.unlocked"); /* DEATH: the sleepers look again */
-        mplat_wake(&shm->phase, INT32_MAX);
+        (void)mplat_wake(&shm->phase, INT32_MAX);
     }
 }
 

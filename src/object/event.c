@@ -62,7 +62,7 @@ int mproc_event_set(mproc_event *event)
     } while (!mproc__cas32(word, &old, ((old & ~SLEEPERS) | SET) + ONE_SET));
     MPROC__KILLPOINT("event.set");
     if (old & SLEEPERS) {
-        mplat_wake(word, INT32_MAX);
+        (void)mplat_wake(word, INT32_MAX);
     }
     return MPROC_OK;
 }

@@ -76,7 +76,7 @@ int mproc_latch_count_down(mproc_latch *latch, uint32_t n)
     } while (!mproc__cas32(word, &old, next));
     MPROC__KILLPOINT("latch.counted");
     if (next == 0 && (old & SLEEPERS)) {
-        mplat_wake(word, INT32_MAX);
+        (void)mplat_wake(word, INT32_MAX);
     }
     return MPROC_OK;
 }

@@ -129,7 +129,7 @@ static int release(struct mproc__lock_shm *lock)
     }
     if (due != 0) {
         MPROC__KILLPOINT("lock.due"); /* DEATH: the sleeper looks again */
-        mplat_wake(mproc__at(due), 1);
+        (void)mplat_wake(mproc__at(due), 1);
     }
     return holder != 0 ? MPROC_OK
                        : mproc__fail_shortly(MPROC_ESTATE, "release: the lock is not locked");
@@ -143,7 +143,7 @@ void mproc__lock_wake(const struct mproc_object *object, uint32_t *word)
         word = before != 0 ? mproc__at(before) : NULL;
     }
     if (word != NULL) {
-        mplat_wake(word, 1);
+        (void)mplat_wake(word, 1);
     }
 }
 

@@ -58,7 +58,7 @@ static bool take(struct mproc__mark_shm *mark, uint64_t self, bool dead_too)
         return false;
     }
     if (seen & MPROC__MARK_SLEEPER) {
-        mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
+        (void)mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
     }
     return true;
 }
@@ -137,6 +137,6 @@ void mproc__mark_erase(struct mproc__mark_shm *mark)
     uint64_t old = mproc__exchange64(&mark->thread, 0); /* COMMIT: it is gone */
     MPROC__KILLPOINT("marks.erased");                   /* DEATH: who sleeps looks again */
     if (old & MPROC__MARK_SLEEPER) {
-        mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
+        (void)mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
     }
 }

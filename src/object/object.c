@@ -20,6 +20,7 @@
 #include "mproc/lock.h"
 #include "mproc/once.h"
 #include "mproc/rwlock.h"
+#include "mproc/queue.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"

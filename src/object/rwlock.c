@@ -93,7 +93,7 @@ static void open_gate(struct rwlock_shm *shm, uint64_t suspect)
     gate = mproc__exchange64(&shm->gate, ((gate & ~FLAGS) + ONE_PHASE) | suspect); /* COMMIT */
     MPROC__KILLPOINT("rwlock.opened"); /* DEATH: the sleepers look again */
     if (gate & SLEEPERS) {
-        mplat_wake(mproc__low32(&shm->gate), INT32_MAX);
+        (void)mplat_wake(mproc__low32(&shm->gate), INT32_MAX);
     }
 }
 
@@ -152,7 +152,7 @@ static void await_phase(struct mproc__mark_shm *mark, uint64_t awaited)
     if ((seen & MPROC__MARK_SLEEPER) &&
         mproc__cas64(&mark->thread, &seen, seen & ~MPROC__MARK_SLEEPER)) {
         MPROC__KILLPOINT("rwlock.awaits"); /* DEATH: the writer looks again */
-        mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
+        (void)mplat_wake(mproc__low32(&mark->thread), INT32_MAX);
     }
 }
 

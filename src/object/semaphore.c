@@ -91,7 +91,7 @@ static bool count_up(struct semaphore_shm *semaphore, uint32_t limit)
     } while (!mproc__cas32(&semaphore->word, &old, (old + 1) & COUNT_MASK));
     MPROC__KILLPOINT("semaphore.counted");
     if (old & SLEEPERS) {
-        mplat_wake(&semaphore->word, 1);
+        (void)mplat_wake(&semaphore->word, 1);
     }
     return true;
 }
@@ -196,7 +196,7 @@ static void pass_wake_on(struct semaphore_shm *semaphore)
     while ((seen & SLEEPERS) == 0 && !mproc__cas32(&semaphore->word, &seen, seen | SLEEPERS)) {
     }
     if (value_of(semaphore) > 0) {
-        mplat_wake(&semaphore->word, 1);
+        (void)mplat_wake(&semaphore->word, 1);
     }
 }
 

@@ -86,9 +86,10 @@ int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *
     return result < 0 && errno == ETIMEDOUT ? MPROC_ETIMEDOUT : MPROC_OK;
 }
 
-void mplat_wake(uint32_t *word, int n)
+int mplat_wake(uint32_t *word, int n)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0);
+    long count = syscall(SYS_futex, word, FUTEX_WAKE, n, NULL, NULL, 0);
+    return count > 0 ? (int)count : 0;
 }
 
 /* The kernel finds sleepers by the word itself: parkers stay unused. */

@@ -364,20 +364,19 @@ static bool wake_one(uint32_t index, uint64_t key)
     return rouse(index, place, &who) && place == before && who.birth == was.birth;
 }
 
-void mplat_wake(uint32_t *word, int n)
+int mplat_wake(uint32_t *word, int n)
 {
     static uint32_t turn;
     mproc__fence(); // W1: the caller's change of the word comes before the look at the keys
     uint32_t count = lot.first != NULL ? mproc__load32_acquire(lot.count) : 0;
-    if (count == 0) {
-        return;
-    }
     uint64_t key = key_of(word);
     // Begin at another place each time: with the same one, the last sleepers might never have a
     // turn.
-    uint32_t index = mproc__add32(&turn, 1) % count;
-    for (uint32_t seen = 0; seen < count && n > 0; seen++) {
-        n -= wake_one(index, key) ? 1 : 0;
+    uint32_t index = count != 0 ? mproc__add32(&turn, 1) % count : 0;
+    int woken = 0;
+    for (uint32_t seen = 0; seen < count && woken < n; seen++) {
+        woken += wake_one(index, key) ? 1 : 0;
         index = index + 1 < count ? index + 1 : 0;
     }
+    return woken;
 }

@@ -11,6 +11,7 @@
 #include "family/ledger.h"
 #include "family/member.h"
 #include "family/pages.h"
+#include "family/ring.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -96,6 +97,13 @@ static bool see_block(walk *w, uint64_t offset, uint64_t bytes)
     for (uint64_t i = 0; i < head->references; i++) {
         if (references[i] != 0) { // a slot may hold nothing
             add(&w->held, references[i], 1);
+        }
+    }
+    if ((head->state >> 32 & 0xffff) == MPROC__KIND_QUEUE) {
+        mproc__ring_walk in_ring = {.has_begun = false};
+        for (uint64_t held;
+             (held = mproc__ring_walk_next(mproc__at(head->payload), &in_ring)) != 0;) {
+            add(&w->held, held, 1);
         }
     }
     add(&w->blocks, offset, count);

@@ -33,7 +33,7 @@ static apr_pool_t *pool;
 static void set_word(uint32_t *word, uint32_t value)
 {
     mproc__store32_release(word, value);
-    mplat_wake(word, INT32_MAX);
+    (void)mplat_wake(word, INT32_MAX);
 }
 
 static void wait_for(uint32_t *word, uint32_t value)

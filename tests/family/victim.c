@@ -71,7 +71,7 @@ void victim_live(void)
 void victim_set_word(uint32_t *word, uint32_t value)
 {
     mproc__store32_release(word, value);
-    mplat_wake(word, INT32_MAX);
+    (void)mplat_wake(word, INT32_MAX);
 }
 
 void victim_wait_for(uint32_t *word, uint32_t value)

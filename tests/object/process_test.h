@@ -118,13 +118,13 @@ static inline uint32_t *words_of(const mproc_block *block)
 static inline void set_word(uint32_t *word, uint32_t value)
 {
     mproc__store32_release(word, value);
-    mplat_wake(word, INT32_MAX);
+    (void)mplat_wake(word, INT32_MAX);
 }
 
 static inline void add_word(uint32_t *word)
 {
     (void)mproc__add32(word, 1);
-    mplat_wake(word, INT32_MAX);
+    (void)mplat_wake(word, INT32_MAX);
 }
 
 /** Wait until a word is at least `value`; false when it did not become so in time. */

@@ -141,14 +141,14 @@ static inline bool child_wait_for(uint32_t *word, uint32_t value)
 static inline void child_set(uint32_t *word, uint32_t value)
 {
     mproc__store32_release(word, value);
-    mplat_wake(word, INT32_MAX);
+    (void)mplat_wake(word, INT32_MAX);
 }
 
 /** A role says that it has come so far. */
 static inline void child_say_ready(void)
 {
     (void)mproc__add32(&shm->ready, 1);
-    mplat_wake(&shm->ready, INT32_MAX);
+    (void)mplat_wake(&shm->ready, INT32_MAX);
 }
 
 /** For roles that are to be killed: the parent's death is the only other end. */

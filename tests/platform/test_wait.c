@@ -82,8 +82,8 @@ static void test_wait__another_value_does_not_sleep(void)
     shm->word[0] = 5;
     CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, INT64_MAX, NULL, NULL), 0);
     CU_ASSERT_EQUAL(mplat_wait(&shm->word[0], 4, 0, NULL, NULL), 0);
-    mplat_wake(&shm->word[0], INT32_MAX);
-    mplat_wake(&shm->word[0], 1);
+    (void)mplat_wake(&shm->word[0], INT32_MAX);
+    (void)mplat_wake(&shm->word[0], 1);
     child_end();
 }
 
@@ -208,7 +208,7 @@ static void test_wait__one_wake_for_each_token(void)
     CU_ASSERT(child_wait_for(&shm->ready, TAKERS));
     for (uint32_t n = 0; n < TAKERS * each; n++) {
         (void)mproc__add32(&shm->word[0], 1);
-        mplat_wake(&shm->word[0], 1);
+        (void)mplat_wake(&shm->word[0], 1);
     }
     for (unsigned i = 0; i < TAKERS; i++) {
         CU_ASSERT_EQUAL(child_join(&children[i]), 0);
@@ -240,7 +240,7 @@ static void test_wait__dead_sleepers_take_no_wake(void)
             CU_ASSERT(child_join(&dead[i]) < 0);
         }
         (void)mproc__add32(&shm->word[0], 1);
-        mplat_wake(&shm->word[0], 1);
+        (void)mplat_wake(&shm->word[0], 1);
         CU_ASSERT_EQUAL(child_join(&living), 0);
         child_end();
     }

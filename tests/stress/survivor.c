@@ -49,7 +49,7 @@ static void *live(void *arg)
     self->rc = self->fn();
     mproc__store64_release(&self->id, 0);
     mproc__store32_release(&self->is_done, 1);
-    mplat_wake(&self->is_done, 1);
+    (void)mplat_wake(&self->is_done, 1);
     return NULL;
 }
 

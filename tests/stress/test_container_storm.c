@@ -126,7 +126,7 @@ static int work(const mproc_args *args)
     while (mproc__load32_acquire(&shm->stop) == 0) {
         uses[next_random() % MPROC__COUNT(uses)]();
         (void)mproc__add32(&shm->n_operations, 1);
-        mplat_wake(&shm->n_operations, INT32_MAX);
+        (void)mplat_wake(&shm->n_operations, INT32_MAX);
     }
     return 0;
 }

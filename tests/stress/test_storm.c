@@ -127,7 +127,7 @@ static int work(const mproc_args *args)
         operate(shm);
         note_time(&shm->longest_ns, (uint64_t)(mplat_now() - begin));
         (void)mproc__add32(&shm->n_operations, 1);
-        mplat_wake(&shm->n_operations, INT32_MAX);
+        (void)mplat_wake(&shm->n_operations, INT32_MAX);
     }
     for (int i = 0; i < N_OWN; i++) {
         if (owns[i].hold.offset != 0) {

@@ -171,7 +171,7 @@ static int work(const mproc_args *args)
     while (mproc__load32_acquire(&shm->stop) == 0) {
         uses[next_random() % MPROC__COUNT(uses)]();
         (void)mproc__add32(&shm->n_operations, 1);
-        mplat_wake(&shm->n_operations, INT32_MAX);
+        (void)mplat_wake(&shm->n_operations, INT32_MAX);
     }
     return 0;
 }
@@ -311,7 +311,7 @@ static int meet(const mproc_args *args)
             CHILD_CHECK(mproc_barrier_reset(barrier) == 0);
         }
         (void)mproc__add32(&shm->n_operations, 1);
-        mplat_wake(&shm->n_operations, INT32_MAX);
+        (void)mplat_wake(&shm->n_operations, INT32_MAX);
     }
     CHILD_CHECK(mproc_barrier_abort(barrier) == 0);
     return 0;

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mproc/queue.h: queues between the processes of a family, and their threads.
+ *
+ * Any number of producers put items in, any number of consumers take them out, each item once, in the
+ * order in which they were put. An item is a value, with any objects of the family in it.
+ *
+ *     mproc_queue *queue;
+ *     mproc_queue_create(&queue, NULL);
+ *     mproc_process_start(&child, work, MPROC_ARGS(queue), NULL);
+ *     mproc_queue_put(queue, MPROC_VALUE("hello"), MPROC_FOREVER);
+ *     ...
+ *     mproc_value item;
+ *     mproc_queue_get(queue, &item, MPROC_FOREVER);
+ *     printf("%s\n", item.as.string.data);
+ *     mproc_value_clear(&item);
+ *
+ * What has been put is there: put writes it to the queue itself before it returns, there is no thread
+ * that would do so later. So a process may end right after it, and joining a process never waits for
+ * those who are to read what it wrote. Whoever is killed at whatever instruction: each item whose put
+ * returned is taken out by somebody once, and nobody waits for the dead.
+ */
+#ifndef MPROC_QUEUE_H
+#define MPROC_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mproc/export.h"
+#include "mproc/timeout.h"
+#include "mproc/value.h"
+
+MPROC_BEGIN_DECLS
+
+/** A queue: this process's handle of it. */
+typedef struct mproc_queue mproc_queue;
+
+/** What is special about a queue; zero: nothing. */
+typedef struct mproc_queue_options {
+    /**
+     * How many items it takes; 0: as many as there is memory for, in the arena, up to some 67 million.
+     * Python: maxsize
+     */
+    size_t max_items;
+    /** Whether mproc_queue_task_done and mproc_queue_join are used. Python: JoinableQueue */
+    bool is_joinable;
+} mproc_queue_options;
+
+/**
+ * Create an empty queue.
+ *
+ * Python: multiprocessing.Queue(maxsize), SimpleQueue(), JoinableQueue(maxsize)
+ *
+ * @param ret_queue  the new queue; close it with mproc_queue_close
+ * @param options    NULL: all defaults
+ * @return 0, MPROC_EINVAL, MPROC_ENOMEM or MPROC_ENOSPC
+ * @owner  the caller, until mproc_queue_close
+ * @safety any thread of any member process
+ * @death  a process killed inside this call leaves nothing behind
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_create(mproc_queue **ret_queue,
+                                                 const mproc_queue_options *options);
+
+/**
+ * Put an item at the end of the queue.
+ *
+ * Python: Queue.put(item, block, timeout), put_nowait(item) with MPROC_NOWAIT
+ *
+ * @param item     copied; its owner stays the caller. Objects in it are held by the queue until somebody
+ *                 takes the item out
+ * @param timeout  nanoseconds, MPROC_NOWAIT or MPROC_FOREVER
+ * @return 0; MPROC_ETIMEDOUT (the queue is full; Python: queue.Full); MPROC_ECLOSED; MPROC_ENOMEM or
+ *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (nested too deep, or a part of 4 GiB and more);
+ *         MPROC_EINVAL. If it is not 0, the item is not in the queue.
+ * @blocking  while the queue is full; for other puts under way, some hundred nanoseconds each
+ * @safety any thread of any member process
+ * @death  killed in it, the item is in the queue or not
+ */
+MPROC_API int mproc_queue_put(mproc_queue *queue, mproc_value item, mproc_timeout timeout);
+
+/** As mproc_queue_put of an MPROC_BYTES item. `data` may be NULL if size is 0. */
+MPROC_API int mproc_queue_put_bytes(mproc_queue *queue, const void *data, size_t size,
+                                    mproc_timeout timeout);
+
+/**
+ * Put several items, in their order, others' perhaps between them: faster than one by one.
+ *
+ * @param ret_count  how many are in the queue now: the first ones; may be NULL
+ * @return as mproc_queue_put, of the first item that is not in the queue
+ */
+MPROC_API int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items, size_t count,
+                                   size_t *ret_count, mproc_timeout timeout);
+
+/**
+ * Take the first item out of the queue.
+ *
+ * Python: Queue.get(block, timeout), get_nowait() with MPROC_NOWAIT
+ *
+ * @param ret_item  owns its data; free it with mproc_value_clear
+ * @return 0; MPROC_ETIMEDOUT (the queue is empty; Python: queue.Empty); MPROC_ECLOSED (and it has been
+ *         closed); MPROC_ENOMEM (the item is still in the queue); MPROC_ECORRUPT (somebody has written
+ *         over it); MPROC_EINVAL for NULL
+ * @blocking  while the queue is empty; for other gets under way
+ * @safety any thread of any member process
+ * @death  killed in it, the item is still in the queue, or gone with the process
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_get(mproc_queue *queue, mproc_value *ret_item,
+                                              mproc_timeout timeout);
+
+/**
+ * Take the first item out of the queue, which must be MPROC_BYTES, into memory of the caller's.
+ *
+ * @param buffer,capacity  where the bytes go
+ * @param ret_size         how many they are; also with MPROC_ETOOBIG
+ * @return as mproc_queue_get; MPROC_ETOOBIG (it does not fit) and MPROC_ETYPE (it is none): it is still
+ *         in the queue
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_get_bytes(mproc_queue *queue, void *buffer,
+                                                    size_t capacity, size_t *ret_size,
+                                                    mproc_timeout timeout);
+
+/**
+ * Take up to `count` items out of the queue: waits for one, and takes what else is there.
+ *
+ * @param ret_items  clear each with mproc_value_clear
+ * @param ret_count  how many they are; 0 if a status below 0 is returned
+ * @return as mproc_queue_get
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items,
+                                                   size_t count, size_t *ret_count,
+                                                   mproc_timeout timeout);
+
+/** How many items are in it just now; 0 for NULL. Python: Queue.qsize(), on every system */
+MPROC_API size_t mproc_queue_size(const mproc_queue *queue);
+
+/** Whether nothing is in it just now; true for NULL. Python: Queue.empty() */
+MPROC_API bool mproc_queue_is_empty(const mproc_queue *queue);
+
+/** Whether it has as many items just now as it takes; false for NULL. Python: Queue.full() */
+MPROC_API bool mproc_queue_is_full(const mproc_queue *queue);
+
+/** Whether it has been shut down; false for NULL. */
+MPROC_API bool mproc_queue_is_shut_down(const mproc_queue *queue);
+
+/**
+ * Refuse further items: from here on put fails with MPROC_ECLOSED, and get, too, when the queue is
+ * empty. Who waits in one of them is woken.
+ *
+ * Python: queue.Queue.shutdown(), since 3.13
+ *
+ * @return 0; MPROC_ESTATE (it is shut down already); MPROC_EINVAL for NULL
+ * @death  killed in it, the queue is shut down or not
+ */
+MPROC_API int mproc_queue_shutdown(mproc_queue *queue);
+
+/**
+ * Say that an item which was taken out has been dealt with.
+ *
+ * Python: JoinableQueue.task_done()
+ *
+ * @return 0; MPROC_ESTATE (more often than items were put, Python: ValueError; or not a joinable queue);
+ *         MPROC_EINVAL for NULL
+ */
+MPROC_API int mproc_queue_task_done(mproc_queue *queue);
+
+/**
+ * Wait until for each item that was put mproc_queue_task_done has been called.
+ *
+ * Python: JoinableQueue.join()
+ *
+ * @return 0; MPROC_ETIMEDOUT; MPROC_ESTATE (not a joinable queue); MPROC_EINVAL for NULL
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_join(mproc_queue *queue, mproc_timeout timeout);
+
+/** Take one more hold on a queue, as mproc_block_attach does on a block. */
+MPROC_API MPROC_NODISCARD int mproc_queue_attach(mproc_queue **ret_queue, const mproc_queue *queue);
+
+/**
+ * Give up this process's hold on the queue, as mproc_lock_close. Items stay for the others; the last
+ * one's close frees them.
+ */
+MPROC_API void mproc_queue_close(mproc_queue *queue);
+
+MPROC_END_DECLS
+
+#endif

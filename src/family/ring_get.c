@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring_get.c: a ring's getting end, and what it holds. See ring.h for the protocol.
+ */
+#include "base/check.h"
+#include "base/status.h"
+#include "family/guard.h"
+#include "family/layout.h"
+#include "family/ring_part.h"
+
+#include <string.h>
+
+/* ---- the getting end ------------------------------------------------------------------------- */
+
+/** The head, past a parcel that a dead consumer has taken. */
+static uint64_t past_taken(const struct mproc__ring_shm *ring)
+{
+    bool is_taken = ring->get.taken_at == mproc__ring_words_of(ring->head) + 1;
+    return is_taken ? mproc__ring_advance(ring->head, ring->get.taken_words, 1) : ring->head;
+}
+
+/** Skip what a dead consumer had taken and not got past. */
+static void repair_get(struct mproc__ring_shm *ring)
+{
+    mproc__family_settle();
+    mproc__store64_release(&ring->head, past_taken(ring));
+    ring->get.taken_at = 0;
+}
+
+int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline,
+                          mproc__ring_end *ret_end)
+{
+    int rc = mproc__ring_lock(&ring->get.mutex, deadline);
+    if (rc < 0) {
+        return rc;
+    }
+    if (rc == MPROC_OWNER_DIED) {
+        repair_get(ring);
+    }
+    uint64_t head = ring->head;
+    *ret_end = (mproc__ring_end){
+        .ring = ring,
+        .position = head,
+        .committed = head,
+        .begun = head,
+        .notes = mproc__bell_notes(&ring->putters),
+    };
+    mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->get.segment));
+    return MPROC_OK;
+}
+
+static void commit_get(mproc__ring_end *end)
+{
+    mproc__store64_release(&end->ring->head, end->position); /* COMMIT */
+    end->committed = end->position;
+}
+
+/** Go on to the next segment, if this one has been read. There is a message. */
+static void follow(mproc__ring_end *end)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    const struct mproc__segment_head *segment = mproc__ring_segment_at(ring->get.segment);
+    while (mproc__load64_acquire(&segment->end) == mproc__ring_words_of(end->position)) {
+        commit_get(end);
+        mproc__block_drop(ring->get.segment, &ring->get.segment, segment->next);
+        segment = mproc__ring_segment_at(ring->get.segment);
+        mproc__ring_use_segment(end, segment);
+    }
+}
+
+static int damaged(void)
+{
+    return mproc__fail_shortly(MPROC_ECORRUPT, "somebody has written over the messages");
+}
+
+/** Read a parcel's record. */
+static int open_parcel(const void *data, uint64_t size, mproc__ring_item *ret_item)
+{
+    struct mproc__parcel parcel;
+    if (size != sizeof(parcel)) {
+        return damaged();
+    }
+    memcpy(&parcel, data, sizeof(parcel));
+    if (!mproc__block_is(parcel.offset, MPROC__KIND_PARCEL)) {
+        return damaged();
+    }
+    *ret_item = (mproc__ring_item){
+        .data = mproc__block_at(parcel.offset),
+        .size = mproc__block_size(parcel.offset),
+        .kind = (enum mproc__record)parcel.kind,
+        .parcel = parcel.offset,
+    };
+    return 1;
+}
+
+/** Look at the message at the end's position, which is before the tail; steps over what is none. */
+static int look(mproc__ring_end *end, uint64_t tail, mproc__ring_item *ret_item)
+{
+    for (;;) {
+        uint64_t left;
+        const uint64_t *record = mproc__ring_record_at(end, &left);
+        uint64_t n_used =
+            mproc__ring_distance(mproc__ring_words_of(tail), mproc__ring_words_of(end->position));
+        uint64_t kind = *record >> MPROC__RING_KIND_SHIFT;
+        uint64_t size = *record & MPROC__RING_SIZE_MASK;
+        uint64_t words = kind == MPROC__RECORD_PAD ? left : mproc__ring_words_for(size);
+        if (words > left || words > n_used || kind > MPROC__RECORD_PARCEL) {
+            return damaged();
+        }
+        end->words = words;
+        if (kind == MPROC__RECORD_PARCEL) {
+            return open_parcel(record + 1, size, ret_item);
+        }
+        if (kind != MPROC__RECORD_PAD) {
+            *ret_item = (mproc__ring_item){
+                .data = record + 1, .size = size, .kind = (enum mproc__record)kind};
+            return 1;
+        }
+        end->position = mproc__ring_advance(end->position, words, 0);
+    }
+}
+
+int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    if (mproc__ring_is_same(end->position, ring->get.tail_seen)) {
+        ring->get.tail_seen = end->other = mproc__load64_acquire(&ring->tail);
+        if (mproc__ring_is_same(end->position, end->other)) {
+            return end->other & MPROC__RING_CLOSED ? MPROC_ECLOSED : 0;
+        }
+    }
+    follow(end);
+    return look(end, ring->get.tail_seen, ret_item);
+}
+
+void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    uint64_t next = mproc__ring_advance(end->position, end->words, 1);
+    if (item->parcel != 0) {
+        commit_get(end);
+        ring->get.taken_words = end->words;
+        mproc__block_drop(item->parcel, &ring->get.taken_at,
+                          mproc__ring_words_of(end->position) + 1);
+        MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
+        end->position = next;
+        commit_get(end);
+        ring->get.taken_at = 0;
+    }
+    end->position = next;
+}
+
+void mproc__ring_get_end(mproc__ring_end *end)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    uint64_t n = mproc__ring_items(end->position, end->begun);
+    if (n > 0) {
+        commit_get(end);
+    }
+    (void)mproc__mutex_release(&ring->get.mutex);
+    MPROC__KILLPOINT("ring.got");
+    if (n > 0) {
+        mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n, end->notes);
+    }
+}
+
+/* ---- what it holds --------------------------------------------------------------------------- */
+
+/** The next parcel of a segment; 0: no more. */
+static uint64_t next_parcel(struct mproc__ring_shm *ring, mproc__ring_walk *walk)
+{
+    const struct mproc__segment_head *segment = mproc__ring_segment_at(walk->segment);
+    mproc__ring_end end = {.ring = ring, .position = walk->position};
+    mproc__ring_item item = {.parcel = 0};
+    mproc__ring_use_segment(&end, segment);
+    while (segment->has_parcels && item.parcel == 0 &&
+           mproc__ring_words_of(end.position) != mproc__ring_words_of(ring->tail) &&
+           mproc__ring_words_of(end.position) != segment->end &&
+           look(&end, ring->tail, &item) > 0) {
+        end.position = mproc__ring_advance(end.position, end.words, 1);
+    }
+    walk->position = end.position;
+    return item.parcel;
+}
+
+uint64_t mproc__ring_walk_next(struct mproc__ring_shm *ring, mproc__ring_walk *walk)
+{
+    if (!walk->has_begun) {
+        *walk = (mproc__ring_walk){
+            .has_begun = true, .segment = ring->get.segment, .position = past_taken(ring)};
+        if (mproc__ring_has_pending(ring)) {
+            return ring->put.parcel;
+        }
+    }
+    uint64_t found = 0;
+    if (walk->segment != 0 && (found = next_parcel(ring, walk)) == 0) {
+        found = walk->segment;
+        const struct mproc__segment_head *segment = mproc__ring_segment_at(found);
+        walk->segment = segment->next;
+        walk->position = segment->end << MPROC__RING_WORDS_SHIFT;
+    }
+    return found;
+}
+
+bool mproc__ring_drop_one(struct mproc__ring_shm *ring, mproc__txn *txn)
+{
+    mproc__ring_walk walk = {.has_begun = false};
+    uint64_t first = mproc__ring_walk_next(ring, &walk);
+    if (first == 0) {
+        return false;
+    }
+    mproc__block_count(txn, first, -1);
+    if (mproc__ring_has_pending(ring)) {
+        mproc__txn_set(txn, &ring->put.parcel, 0);
+    } else {
+        mproc__txn_set(txn, &ring->get.segment, walk.segment);
+        mproc__txn_set(txn, &ring->head, walk.position);
+    }
+    return true;
+}

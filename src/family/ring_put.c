@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring_put.c: a ring's putting end, and what concerns both. See ring.h for the protocol.
+ */
+#include "base/check.h"
+#include "base/status.h"
+#include "family/family.h"
+#include "family/guard.h"
+#include "family/layout.h"
+#include "family/ring_part.h"
+#include "family/thread.h"
+
+/* A ring that may grow does so up to segments of this size. */
+#define LARGEST_SEGMENT ((uint64_t)4 << 20)
+
+int mproc__ring_lock(struct mproc__mutex_shm *mutex, mproc__deadline deadline)
+{
+    mproc__thread_id self = mproc__thread_current;
+    if (self != 0 && mproc__mutex_try(mutex, self)) {
+        return MPROC_OK;
+    }
+    int rc = mproc__family_enter();
+    return rc < 0 ? rc
+                  : mproc__mutex_acquire(mutex, mproc__thread_self(),
+                                         deadline != 0 ? deadline : MPROC__NEVER, NULL);
+}
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+/** A segment that nothing holds but this process, without a place yet. */
+static int make_segment(uint64_t size, uint64_t start, mproc__hold *ret_hold)
+{
+    int rc = mproc__block_create(MPROC__KIND_SEGMENT, sizeof(struct mproc__segment_head) + size, 0,
+                                 false, ret_hold);
+    if (rc >= 0) {
+        *mproc__ring_segment_at(ret_hold->offset) = (struct mproc__segment_head){
+            .start = start, .mask = size / 8 - 1, .end = MPROC__RING_NO_END};
+    }
+    return rc;
+}
+
+int mproc__ring_create(struct mproc__ring_shm *ring, uint64_t size, uint64_t max_items,
+                       bool may_grow)
+{
+    mproc__hold hold;
+    int rc = make_segment(size, 0, &hold);
+    if (rc >= 0) {
+        ring->max_items = max_items != 0 && max_items < MPROC__RING_MOST_ITEMS
+                              ? max_items
+                              : MPROC__RING_MOST_ITEMS;
+        ring->may_grow = may_grow;
+        mproc__block_hand_in(hold, &ring->get.segment, &ring->put.segment, hold.offset);
+    }
+    return rc;
+}
+
+uint64_t mproc__ring_count(const struct mproc__ring_shm *ring)
+{
+    // The head first: it never overtakes the tail.
+    uint64_t head = mproc__load64_acquire(&ring->head);
+    return mproc__ring_items(mproc__load64_acquire(&ring->tail), head);
+}
+
+uint32_t mproc__ring_undone(const struct mproc__ring_shm *ring, uint32_t count)
+{
+    uint64_t tail = mproc__load64_acquire(&ring->tail);
+    return (uint32_t)mproc__ring_items(tail, (uint64_t)count * MPROC__RING_ITEM);
+}
+
+bool mproc__ring_is_closed(const struct mproc__ring_shm *ring)
+{
+    return (mproc__load64_acquire(&ring->tail) & MPROC__RING_CLOSED) != 0;
+}
+
+/* ---- the putting end ------------------------------------------------------------------------- */
+
+/** Drop what a dead producer had handed in and not committed; find the last segment. */
+static void repair_put(struct mproc__ring_shm *ring)
+{
+    mproc__family_settle();
+    if (mproc__ring_has_pending(ring)) {
+        mproc__block_drop(ring->put.parcel, &ring->put.parcel, 0);
+    }
+    ring->put.parcel = 0;
+    for (uint64_t next; (next = mproc__ring_segment_at(ring->put.segment)->next) != 0;) {
+        ring->put.segment = next;
+    }
+}
+
+int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline,
+                          mproc__ring_end *ret_end)
+{
+    int rc = mproc__ring_lock(&ring->put.mutex, deadline);
+    if (rc < 0) {
+        return rc;
+    }
+    if (rc == MPROC_OWNER_DIED) {
+        repair_put(ring);
+    }
+    uint64_t tail = ring->tail;
+    if (tail & MPROC__RING_CLOSED) {
+        (void)mproc__mutex_release(&ring->put.mutex);
+        return MPROC_ECLOSED;
+    }
+    *ret_end = (mproc__ring_end){
+        .ring = ring,
+        .position = tail,
+        .committed = tail,
+        .begun = tail,
+        .notes = mproc__bell_notes(&ring->getters),
+    };
+    mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->put.segment));
+    return MPROC_OK;
+}
+
+/** Whether so many words are free behind the end's position, as far as is known. */
+static bool has_room(const mproc__ring_end *end, uint64_t head, uint64_t words)
+{
+    uint64_t at = mproc__ring_words_of(end->position);
+    uint64_t from = mproc__ring_words_of(head);
+    if (mproc__ring_distance(from, end->start) > MPROC__RING_WORDS_MASK / 2) {
+        from = end->start; // they still read an earlier segment
+    }
+    return end->mask + 1 - mproc__ring_distance(at, from) >= words &&
+           mproc__ring_items(end->position, head) < end->ring->max_items;
+}
+
+static bool find_room(mproc__ring_end *end, uint64_t words)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    if (has_room(end, ring->put.head_seen, words)) {
+        return true;
+    }
+    ring->put.head_seen = mproc__load64_acquire(&ring->head);
+    end->other = ring->put.head_seen;
+    return has_room(end, ring->put.head_seen, words);
+}
+
+/** Go on in a new segment. 1; 0: there is to be none; or an error. */
+static int grow(mproc__ring_end *end)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    bool is_by_count = mproc__ring_items(end->position, ring->put.head_seen) >= ring->max_items;
+    if (!ring->may_grow || is_by_count) {
+        return 0;
+    }
+    mproc__ring_put_commit(end); // a segment ends where the tail is
+    uint64_t size = (end->mask + 1) * 8;
+    mproc__hold hold;
+    int rc = make_segment(size < LARGEST_SEGMENT ? size * 2 : size,
+                          mproc__ring_words_of(end->position), &hold);
+    if (rc < 0) {
+        return rc;
+    }
+    struct mproc__segment_head *full = mproc__ring_segment_at(ring->put.segment);
+    mproc__block_hand_in(hold, &full->next, &full->end, mproc__ring_words_of(end->position));
+    MPROC__KILLPOINT("ring.grown"); /* DEATH: the heir finds the last one */
+    mproc__store64_release(&ring->put.segment, hold.offset);
+    mproc__ring_use_segment(end, mproc__ring_segment_at(hold.offset));
+    return 1;
+}
+
+bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__record kind,
+                             void **ret_place, int *ret_status)
+{
+    uint64_t words = mproc__ring_words_for(size);
+    *ret_status = MPROC_OK;
+    for (;;) {
+        uint64_t left;
+        uint64_t *record = mproc__ring_record_at(end, &left);
+        uint64_t pad = words <= left ? 0 : left;
+        if (find_room(end, words + pad)) {
+            if (pad != 0) {
+                *record = (uint64_t)MPROC__RECORD_PAD << MPROC__RING_KIND_SHIFT;
+                record = (uint64_t *)(void *)end->bytes;
+            }
+            *record = (uint64_t)kind << MPROC__RING_KIND_SHIFT | size;
+            *ret_place = record + 1;
+            end->position = mproc__ring_advance(end->position, words + pad, 1);
+            return true;
+        }
+        int rc = grow(end);
+        if (rc <= 0) {
+            *ret_status = rc;
+            return false;
+        }
+    }
+}
+
+bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__record kind,
+                            int *ret_status)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    void *place;
+    mproc__ring_put_commit(end);
+    if (!mproc__ring_put_reserve(end, sizeof(struct mproc__parcel), MPROC__RECORD_PARCEL, &place,
+                                 ret_status)) {
+        return false;
+    }
+    mproc__ring_segment_at(ring->put.segment)->has_parcels = 1;
+    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at,
+                         mproc__ring_words_of(end->committed));
+    MPROC__KILLPOINT("ring.handed_in"); /* DEATH: the heir drops it */
+    *(struct mproc__parcel *)place = (struct mproc__parcel){.offset = hold.offset, .kind = kind};
+    mproc__ring_put_commit(end);
+    MPROC__KILLPOINT("ring.committed");
+    mproc__store64_relaxed(&ring->put.parcel, 0);
+    return true;
+}
+
+void mproc__ring_put_end(mproc__ring_end *end)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    uint64_t n = mproc__ring_items(end->committed, end->begun);
+    (void)mproc__mutex_release(&ring->put.mutex);
+    MPROC__KILLPOINT("ring.put");
+    if (n > 0) {
+        mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), n, end->notes);
+    }
+}
+
+/* ---- waiting, and closing --------------------------------------------------------------------- */
+
+void mproc__ring_await_room(const mproc__ring_end *seen, mproc__deadline deadline)
+{
+    struct mproc__ring_shm *ring = seen->ring;
+    mproc__bell_await(&ring->putters, mproc__low32(&ring->head), (uint32_t)seen->other, deadline);
+}
+
+void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadline)
+{
+    struct mproc__ring_shm *ring = seen->ring;
+    mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
+}
+
+int mproc__ring_close(struct mproc__ring_shm *ring)
+{
+    mproc__ring_end end;
+    int rc = mproc__ring_put_begin(ring, MPROC__NEVER, &end);
+    if (rc >= 0) {
+        mproc__store64_release(&ring->tail, ring->tail | MPROC__RING_CLOSED); /* COMMIT */
+        MPROC__KILLPOINT("ring.closed"); /* DEATH: who sleeps looks again, at the tail, too */
+        mproc__ring_put_end(&end);
+        rc = mproc__ring_get_begin(ring, MPROC__NEVER, &end);
+    }
+    if (rc >= 0) {
+        mproc__store64_release(&ring->head,
+                               ring->head | MPROC__RING_CLOSED); // so that putters wake up
+        mproc__ring_get_end(&end);
+        (void)mplat_wake(mproc__low32(&ring->tail), INT32_MAX);
+        (void)mplat_wake(mproc__low32(&ring->head), INT32_MAX);
+    }
+    return rc;
+}

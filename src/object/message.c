@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.c: see message.h.
+ */
+#include "object/message.h"
+
+#include "base/check.h"
+#include "base/status.h"
+#include "family/codec.h"
+#include "family/family.h"
+
+#include <string.h>
+
+/* ---- put ------------------------------------------------------------------------------------- */
+
+static int put_object(void *arg, struct mproc_object *object, uint64_t *ret_reference)
+{
+    const mproc__hold *parcel = arg;
+    *ret_reference = object->offset;
+    return mproc__block_embed(parcel->offset, object->offset);
+}
+
+static int write_to(const mproc__message *message, void *place, mproc__hold *parcel)
+{
+    const mproc__codec codec = {.put_object = put_object, .arg = parcel};
+    if (!mproc__message_is_bytes(message)) {
+        return mproc__codec_write(&codec, message->value, place);
+    }
+    if (message->size > 0) {
+        memcpy(place, message->bytes.data, message->size);
+    }
+    return MPROC_OK;
+}
+
+static int make_parcel(mproc__message *message, size_t n_objects)
+{
+    int rc = mproc__family_enter();
+    if (rc < 0) {
+        return rc;
+    }
+    if (n_objects > UINT32_MAX) {
+        return mproc__fail(MPROC_ETOOBIG, "a message has more than 4,294,967,295 objects");
+    }
+    rc = mproc__block_create(MPROC__KIND_PARCEL, message->size, (uint32_t)n_objects, false,
+                             &message->parcel);
+    if (rc < 0) {
+        message->parcel.offset = 0;
+        return rc;
+    }
+    rc = write_to(message, mproc__block_at(message->parcel.offset), &message->parcel);
+    if (rc < 0) {
+        mproc__message_drop(message);
+    }
+    return rc;
+}
+
+int mproc__message_prepare(mproc__message *message)
+{
+    const mproc__codec codec = {.put_object = put_object};
+    size_t n_objects = 0;
+    if (message->value != NULL && message->value->type == MPROC_BYTES) {
+        message->bytes = message->value->as.bytes;
+    }
+    if (mproc__message_is_bytes(message)) {
+        message->size = message->bytes.size;
+    } else {
+        int rc = mproc__codec_size(&codec, message->value, &message->size, &n_objects);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    bool is_parcel = message->size > MPROC__RING_LARGEST_RECORD || n_objects > 0;
+    return is_parcel ? make_parcel(message, n_objects) : MPROC_OK;
+}
+
+bool mproc__message_put(mproc__message *message, mproc__ring_end *end, int *ret_status)
+{
+    enum mproc__record kind =
+        mproc__message_is_bytes(message) ? MPROC__RECORD_BYTES : MPROC__RECORD_VALUE;
+    void *place;
+    if (message->parcel.offset != 0) {
+        bool is_put = mproc__ring_put_parcel(end, message->parcel, kind, ret_status);
+        message->parcel.offset = is_put ? 0 : message->parcel.offset;
+        return is_put;
+    }
+    if (!mproc__ring_put_reserve(end, message->size, kind, &place, ret_status)) {
+        return false;
+    }
+    int rc = write_to(message, place, NULL);
+    MPROC__CHECK(rc >= 0); // nothing that it asked for could fail
+    return true;
+}
+
+void mproc__message_drop(mproc__message *message)
+{
+    if (message->parcel.offset != 0) {
+        mproc__block_release(message->parcel);
+        message->parcel.offset = 0;
+    }
+}
+
+/* ---- get ------------------------------------------------------------------------------------- */
+
+static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
+{
+    (void)arg;
+    return mproc__object_attach(reference, ret_object);
+}
+
+int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value)
+{
+    if (item->kind == MPROC__RECORD_VALUE) {
+        const mproc__codec codec = {.get_object = item->parcel != 0 ? get_object : NULL};
+        return mproc__codec_read(&codec, item->data, item->size, ret_value);
+    }
+    mproc_value bytes = {.type = MPROC_BYTES};
+    bytes.as.bytes = mproc_bytes_of(item->data, (size_t)item->size);
+    return mproc_value_copy(ret_value, &bytes);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h: what goes through rings: bytes, and values with the objects in them.
+ */
+#ifndef MPROC_OBJECT_MESSAGE_H
+#define MPROC_OBJECT_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "family/ring.h"
+#include "mproc/value.h"
+
+/** A message to be put. */
+typedef struct mproc__message {
+    const mproc_value *value; /**< NULL: bytes */
+    mproc_bytes bytes;
+    size_t size;        /**< as it will be on the way */
+    mproc__hold parcel; /**< offset 0: it fits into a record */
+} mproc__message;
+
+/** Of bytes, or of a value that is some: no encoding is needed. */
+static inline bool mproc__message_is_bytes(const mproc__message *message)
+{
+    return message->value == NULL || message->value->type == MPROC_BYTES;
+}
+
+/**
+ * Make all ready that can be made ready outside of the ring. What is large is copied now.
+ *
+ * @param message  with value or bytes filled in, else zero
+ * @return 0; MPROC_ENOMEM, MPROC_ENOSPC, MPROC_ETOOBIG or MPROC_EINVAL
+ */
+int mproc__message_prepare(mproc__message *message);
+
+/** Put it into a ring, uncommitted unless it is a parcel. As mproc__ring_put_reserve. */
+bool mproc__message_put(mproc__message *message, mproc__ring_end *end, int *ret_status);
+
+/** Give up what was made ready and not put. */
+void mproc__message_drop(mproc__message *message);
+
+/**
+ * Make a value of a message.
+ *
+ * @param ret_value  owns what it points to
+ * @return 0; MPROC_ENOMEM; MPROC_EMALFORMED or MPROC_ECORRUPT when somebody has written over it
+ */
+int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value);
+
+#endif

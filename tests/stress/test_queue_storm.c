@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_queue_storm.c: producers and consumers killed at random instants.
+ *
+ * Consumers audit what they take while the getting end is theirs, which is one after the other, before
+ * they consume it: so a message whose consumer is killed before that is seen again, with the next one
+ * after it. Of each producer the messages come complete, in their order and once, down to the last whose
+ * put returned; the one it was killed in may be the last.
+ */
+#include "stress/storm.h"
+
+#include "family/ring.h"
+
+#define N_PRODUCERS 4
+#define N_CONSUMERS 4
+#define MOST_PRODUCERS 16384
+#define LARGEST 20000u
+
+struct message {
+    uint32_t producer;
+    uint32_t number; /* 1, 2 ... */
+    uint32_t seed;
+};
+
+struct storm_shm {
+    uint32_t stop;
+    uint32_t n_taken;                 /* the test waits on it */
+    uint64_t longest_ns;              /* to take one of the ends */
+    uint64_t pending;                 /* position of the message that is audited */
+    uint64_t last;                    /* of the last one that was, and ... */
+    struct message last_message;      /* what it said */
+    uint32_t done[MOST_PRODUCERS];    /* messages whose put returned */
+    uint32_t audited[MOST_PRODUCERS]; /* the last message that was seen */
+};
+
+static mproc_queue *queue;
+static mproc_block *block;
+static struct storm_shm *shm;
+static uint32_t seed;
+
+static uint32_t next_random(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 17;
+    seed ^= seed << 5;
+    return seed;
+}
+
+/** Mostly small ones; one of sixteen is a parcel, as a rule. */
+static uint32_t size_of(uint32_t from)
+{
+    return (uint32_t)sizeof(struct message) +
+           (from % 16 == 0 ? from / 16 % LARGEST : from / 16 % 200);
+}
+
+static void fill(unsigned char *data, const struct message *message)
+{
+    uint32_t size = size_of(message->seed);
+    for (uint32_t i = sizeof(*message); i < size; i++) {
+        data[i] = (unsigned char)(message->seed + i * 7);
+    }
+    memcpy(data, message, sizeof(*message));
+}
+
+static bool is_filled(const unsigned char *data, uint64_t size, const struct message *message)
+{
+    bool is = size == size_of(message->seed);
+    for (uint64_t i = sizeof(*message); is && i < size; i++) {
+        is = data[i] == (unsigned char)(message->seed + i * 7);
+    }
+    return is;
+}
+
+/* ---- producers ------------------------------------------------------------------------------- */
+
+static int produce(const mproc_args *args)
+{
+    struct message message = {.number = 0};
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &block, &seed, &message.producer) == 0);
+    shm = mproc_block_data(block);
+    unsigned char *data = malloc(LARGEST + sizeof(message));
+    CHILD_CHECK(data != NULL);
+    while (mproc__load32_acquire(&shm->stop) == 0) {
+        message.number++;
+        message.seed = next_random();
+        fill(data, &message);
+        int rc = mproc_queue_put_bytes(queue, data, size_of(message.seed), LIMIT);
+        CHILD_CHECK(rc == 0);
+        mproc__store32_release(&shm->done[message.producer], message.number);
+    }
+    free(data);
+    return 0;
+}
+
+/* ---- consumers ------------------------------------------------------------------------------- */
+
+static void note_time(int64_t begin)
+{
+    uint64_t took = (uint64_t)(mplat_now() - begin);
+    uint64_t seen = mproc__load64_relaxed(&shm->longest_ns);
+    while (seen < took && !mproc__cas64(&shm->longest_ns, &seen, took)) {
+    }
+}
+
+/** The getting end is ours: nobody else audits. Killed in it, the next one does the same again. */
+static void audit(uint64_t position, const mproc__ring_item *item)
+{
+    struct message message;
+    CHILD_CHECK(item->kind == MPROC__RECORD_BYTES && item->size >= sizeof(message));
+    memcpy(&message, item->data, sizeof(message));
+    CHILD_CHECK(message.producer < MOST_PRODUCERS && is_filled(item->data, item->size, &message));
+    if (shm->last == position) {
+        CHILD_CHECK(memcmp(&shm->last_message, &message, sizeof(message)) == 0);
+        return;
+    }
+    uint32_t *audited = &shm->audited[message.producer];
+    bool is_again = shm->pending == position && *audited == message.number;
+    CHILD_CHECK(is_again || message.number == *audited + 1);
+    mproc__store64_release(&shm->pending, position);
+    mproc__store32_release(audited, message.number);
+    shm->last_message = message;
+    mproc__store64_release(&shm->last, position);
+}
+
+/** Take one; 0, or MPROC_ECLOSED. */
+static int take_one(struct mproc__ring_shm *ring)
+{
+    for (;;) {
+        mproc__ring_end end;
+        mproc__ring_item item;
+        int64_t begin = mplat_now();
+        CHILD_CHECK(mproc__ring_get_begin(ring, MPROC__NEVER, &end) >= 0);
+        note_time(begin);
+        int rc = mproc__ring_get_next(&end, &item);
+        if (rc > 0) {
+            audit(end.position, &item);
+            mproc__ring_get_consume(&end, &item);
+        }
+        mproc__ring_get_end(&end);
+        if (rc != 0) {
+            CHILD_CHECK(rc > 0 || rc == MPROC_ECLOSED);
+            return rc > 0 ? 0 : rc;
+        }
+        mproc__ring_await_item(&end, MPROC__NEVER);
+    }
+}
+
+static int consume(const mproc_args *args)
+{
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &block) == 0);
+    shm = mproc_block_data(block);
+    const struct mproc_object *object = (const struct mproc_object *)(const void *)queue;
+    while (take_one(object->shm) == 0) {
+        (void)mproc__add32(&shm->n_taken, 1);
+        (void)mplat_wake(&shm->n_taken, INT32_MAX);
+    }
+    return 0;
+}
+
+/* ---- the test -------------------------------------------------------------------------------- */
+
+static uint32_t n_producers;
+
+static mproc_process *start_one(size_t i)
+{
+    if (i >= N_PRODUCERS) {
+        return start(consume, MPROC_ARGS(queue, block));
+    }
+    CU_ASSERT_FATAL(n_producers < MOST_PRODUCERS);
+    return start(produce, MPROC_ARGS(queue, block, testlib_random() | 1, n_producers++));
+}
+
+static int do_nothing(const mproc_args *args)
+{
+    (void)args;
+    return 0;
+}
+
+/** Kill a child, and wait for its end; it may not have come to its function yet. */
+static void kill_one(mproc_process *child)
+{
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    int rc = mproc_process_join(child, LIMIT);
+    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
+    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
+}
+
+/** Wait until so many more messages have been taken: nobody hangs. */
+static void let_work(uint32_t count)
+{
+    int64_t limit = testlib_now() + LIMIT;
+    uint32_t first = mproc__load32_acquire(&shm->n_taken);
+    for (;;) {
+        uint32_t seen = mproc__load32_acquire(&shm->n_taken);
+        if (seen - first >= count) {
+            return;
+        }
+        CU_ASSERT_FATAL(testlib_now() < limit);
+        (void)mplat_wait(&shm->n_taken, seen, mplat_now() + mproc_milliseconds(50), NULL, NULL);
+    }
+}
+
+static void check_producers(void)
+{
+    uint32_t n_wrong = 0;
+    for (uint32_t i = 0; i < n_producers; i++) {
+        uint32_t n_more = shm->audited[i] - shm->done[i];
+        n_wrong += n_more > 1 ? 1 : 0;
+    }
+    CU_ASSERT_EQUAL(n_wrong, 0);
+}
+
+static void check_storm(size_t max_items)
+{
+    mproc_process *all[N_PRODUCERS + N_CONSUMERS];
+    const mproc_queue_options options = {.max_items = max_items};
+    const belongings before = take_stock();
+    long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS) / 2;
+    n_producers = 0;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
+    shm = mproc_block_data(block);
+    shm->last = shm->pending = UINT64_MAX;
+    for (size_t i = 0; i < MPROC__COUNT(all); i++) {
+        all[i] = start_one(i);
+    }
+    for (long i = 0; i < n_kills; i++) {
+        uint32_t which = testlib_random() % MPROC__COUNT(all);
+        let_work(testlib_random() % 40);
+        pass_time(50000);
+        kill_one(all[which]);
+        all[which] = start_one(which);
+    }
+    let_work(100);
+    mproc__store32_release(&shm->stop, 1);
+    for (size_t i = 0; i < N_PRODUCERS; i++) {
+        CU_ASSERT_EQUAL(end_of(all[i]), 0);
+    }
+    CU_ASSERT_EQUAL(mproc_queue_shutdown(queue), 0);
+    for (size_t i = N_PRODUCERS; i < MPROC__COUNT(all); i++) {
+        CU_ASSERT_EQUAL(end_of(all[i]), 0);
+    }
+    CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
+    check_producers();
+    printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", n_kills, shm->n_taken,
+           (double)shm->longest_ns / 1e6);
+    mproc_queue_close(queue);
+    mproc_block_close(block);
+    const belongings after = take_stock();
+    check_belongings(&before, &after);
+}
+
+static void test_queue_storm__bounded(void)
+{
+    mproc_block_close(make_words(1)); // what is there when everything has been used once
+    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
+    check_storm(20);
+}
+
+static void test_queue_storm__of_one(void)
+{
+    check_storm(1);
+}
+
+static const testlib_case cases[] = {
+    {"bounded", test_queue_storm__bounded},
+    {"of_one", test_queue_storm__of_one},
+};
+
+PROCESS_TEST_MAIN("stress.queue_storm", cases)

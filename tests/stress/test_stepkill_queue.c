@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_stepkill_queue.c: a process killed at every instruction of what it does with a queue. As
+ * test_stepkill_sync.c.
+ *
+ * Of the victim's item there is always one, or none; those of others are all there, in their order, and
+ * whoever sleeps until the victim has done something comes if it was done.
+ */
+#include "family/ops.h"
+#include "object/message.h"
+#include "stress/stepkill.h"
+#include "stress/survivor.h"
+#include "support/testlib.h"
+
+#include "base/compiler.h"
+#include "family/layout.h"
+#include "family/thread.h"
+#include "platform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGE 40000u
+#define SEGMENT 65536u
+
+static mproc_queue *queue;
+static mproc_lock *lock;
+static unsigned char bytes[LARGE];
+
+/* What is in the queue: numbers, as items of three sorts. */
+enum sort { SMALL, PARCEL, OBJECT };
+
+static enum sort sort;
+
+static int put(int number, mproc_timeout timeout)
+{
+    if (sort == PARCEL) {
+        memset(bytes, number, sizeof(bytes));
+        return mproc_queue_put_bytes(queue, bytes, sizeof(bytes), timeout);
+    }
+    return mproc_queue_put(queue, sort == SMALL ? MPROC_VALUE(number) : MPROC_LIST(lock, number),
+                           timeout);
+}
+
+/** The number of the item that was taken; below 0: a status. */
+static int get(mproc_timeout timeout)
+{
+    mproc_value item;
+    mproc_lock *same;
+    int number = -1;
+    int rc = mproc_queue_get(queue, &item, timeout);
+    if (rc < 0) {
+        return rc;
+    }
+    if (item.type == MPROC_BYTES) {
+        number = *(const unsigned char *)item.as.bytes.data;
+    } else if (item.type == MPROC_INT) {
+        number = (int)item.as.integer;
+    } else {
+        CHILD_CHECK(MPROC_UNPACK_LIST(&item, &same, &number) == 0);
+        CHILD_CHECK(mproc_lock_acquire(same, SURVIVOR_LIMIT) >= 0);
+        CHILD_CHECK(mproc_lock_release(same) == 0);
+    }
+    mproc_value_clear(&item);
+    return number;
+}
+
+static void make_queue(enum sort of, size_t max_items)
+{
+    const mproc_queue_options options = {.max_items = max_items, .is_joinable = true};
+    sort = of;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), 0);
+}
+
+static void close_queue(void)
+{
+    mproc_queue_close(queue);
+    mproc_lock_close(lock);
+}
+
+/* ---- put ------------------------------------------------------------------------------------- */
+
+enum { VICTIMS = 7, OTHERS = 8 };
+
+static int take_one(void)
+{
+    return get(SURVIVOR_LIMIT);
+}
+
+static void put_one(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(put(VICTIMS, MPROC_FOREVER) == 0);
+}
+
+static void make_small(void)
+{
+    make_queue(SMALL, 0);
+}
+
+static void make_parcel(void)
+{
+    make_queue(PARCEL, 0);
+}
+
+static void make_object(void)
+{
+    make_queue(OBJECT, 0);
+}
+
+static void wait_for_item(void)
+{
+    survivor_start(0, take_one);
+    survivor_await_asleep(1);
+}
+
+/** Whether the victim's item has ever been in the queue: nobody says that it has dealt with one. */
+static bool is_put(void)
+{
+    return mproc_queue_join(queue, MPROC_NOWAIT) == MPROC_ETIMEDOUT;
+}
+
+static void after_put(bool is_done)
+{
+    bool is_due = is_put();
+    CU_ASSERT(is_due || !is_done);
+    CU_ASSERT(is_due || put(OTHERS, MPROC_NOWAIT) == 0);
+    CU_ASSERT_EQUAL(survivor_end(0), is_due ? VICTIMS : OTHERS);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+}
+
+/* The segment is full but for less than an item. */
+static void make_full_segment(void)
+{
+    make_queue(SMALL, 0);
+    memset(bytes, 0, sizeof(bytes));
+    for (size_t room = SEGMENT; room >= 4104; room -= 4104) {
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, bytes, 4096, MPROC_NOWAIT), 0);
+    }
+}
+
+static void put_page(uint64_t shared)
+{
+    (void)shared;
+    memset(bytes, VICTIMS, sizeof(bytes));
+    CHILD_CHECK(mproc_queue_put_bytes(queue, bytes, 4096, MPROC_FOREVER) == 0);
+}
+
+static void after_growth(bool is_done)
+{
+    size_t n = mproc_queue_size(queue);
+    CU_ASSERT(n == SEGMENT / 4104 + 1 || (n == SEGMENT / 4104 && !is_done));
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    for (size_t i = 0; i < SEGMENT / 4104; i++) {
+        CU_ASSERT_EQUAL(get(MPROC_NOWAIT), 0);
+    }
+    CU_ASSERT(n == SEGMENT / 4104 || get(MPROC_NOWAIT) == VICTIMS);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), MPROC_ETIMEDOUT);
+}
+
+static void put_three(uint64_t shared)
+{
+    (void)shared;
+    mproc_value items[3] = {MPROC_VALUE(1), MPROC_LIST(lock, 2), MPROC_VALUE(3)};
+    CHILD_CHECK(mproc_queue_put_many(queue, items, 3, NULL, MPROC_FOREVER) == 0);
+}
+
+static void after_three(bool is_done)
+{
+    size_t n = mproc_queue_size(queue);
+    CU_ASSERT(n == 3 || (n < 3 && !is_done));
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(get(MPROC_NOWAIT), (int)i + 1);
+    }
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+}
+
+/* ---- get ------------------------------------------------------------------------------------- */
+
+static void fill_one(enum sort of)
+{
+    make_queue(of, 1);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+}
+
+static void make_full_small(void)
+{
+    fill_one(SMALL);
+}
+
+static void make_full_parcel(void)
+{
+    fill_one(PARCEL);
+}
+
+static void make_full_object(void)
+{
+    fill_one(OBJECT);
+}
+
+static int put_other(void)
+{
+    return put(OTHERS, SURVIVOR_LIMIT);
+}
+
+static void wait_for_room(void)
+{
+    survivor_start(0, put_other);
+    survivor_await_asleep(1);
+}
+
+static void get_one(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(get(MPROC_FOREVER) == VICTIMS);
+}
+
+/** The first item is the victim's if it has not been taken; then the test takes it. */
+static void after_get(bool is_done)
+{
+    int first = get(MPROC_FOREVER);
+    CU_ASSERT(first == OTHERS || (first == VICTIMS && !is_done));
+    CU_ASSERT(first == OTHERS || get(SURVIVOR_LIMIT) == OTHERS);
+    CU_ASSERT_EQUAL(survivor_end(0), 0);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+}
+
+/* All of a segment has been read; what comes next is in another one. */
+static void make_read_segment(void)
+{
+    make_full_segment();
+    memset(bytes, VICTIMS, sizeof(bytes));
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, bytes, 4096, MPROC_NOWAIT), 0);
+    for (size_t i = 0; i < SEGMENT / 4104; i++) {
+        CU_ASSERT_EQUAL(get(MPROC_NOWAIT), 0);
+    }
+}
+
+static void after_follow(bool is_done)
+{
+    int first = get(MPROC_NOWAIT);
+    CU_ASSERT(first == MPROC_ETIMEDOUT || (first == VICTIMS && !is_done));
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+}
+
+/* ---- heirs ----------------------------------------------------------------------------------- */
+
+static struct mproc__ring_shm *ring_of_queue(void)
+{
+    const struct mproc_object *object = (const struct mproc_object *)(const void *)queue;
+    return object->shm;
+}
+
+/** Die with a parcel handed in, and not committed. */
+static int die_in_put(void)
+{
+    struct mproc__ring_shm *ring = ring_of_queue();
+    mproc__ring_end end;
+    mproc__hold hold;
+    void *place;
+    int rc;
+    CHILD_CHECK(mproc__block_create(MPROC__KIND_PARCEL, LARGE, 0, false, &hold) == 0);
+    CHILD_CHECK(mproc__ring_put_begin(ring, MPROC__NEVER, &end) == 0);
+    CHILD_CHECK(mproc__ring_put_reserve(&end, 16, MPROC__RECORD_PARCEL, &place, &rc));
+    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at, end.committed >> 27);
+    return 0;
+}
+
+static void make_heir_to_put(void)
+{
+    make_queue(PARCEL, 0);
+    survivor_die(die_in_put);
+}
+
+/** Die with a parcel dropped, and its record still in the ring. */
+static int die_in_get(void)
+{
+    struct mproc__ring_shm *ring = ring_of_queue();
+    mproc__ring_end end;
+    mproc__ring_item item;
+    CHILD_CHECK(mproc__ring_get_begin(ring, MPROC__NEVER, &end) == 0);
+    CHILD_CHECK(mproc__ring_get_next(&end, &item) == 1 && item.parcel != 0);
+    ring->get.taken_words = end.words;
+    mproc__block_drop(item.parcel, &ring->get.taken_at, (end.position >> 27) + 1);
+    return 0;
+}
+
+static void make_heir_to_get(void)
+{
+    make_queue(PARCEL, 0);
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+    survivor_die(die_in_get);
+}
+
+/* ---- shutdown, join -------------------------------------------------------------------------- */
+
+static void three_wait(void)
+{
+    for (int i = 0; i < 3; i++) {
+        survivor_start(i, take_one);
+    }
+    survivor_await_asleep(3);
+}
+
+static void shut_down(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(mproc_queue_shutdown(queue) == 0);
+}
+
+static void after_shutdown(bool is_done)
+{
+    bool is_down = mproc_queue_is_shut_down(queue);
+    CU_ASSERT(is_down || !is_done);
+    CU_ASSERT(is_down || mproc_queue_shutdown(queue) == 0);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(survivor_end(i), MPROC_ECLOSED);
+    }
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), MPROC_ECLOSED);
+}
+
+static void make_task(void)
+{
+    make_queue(SMALL, 0);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(get(MPROC_NOWAIT), VICTIMS);
+}
+
+static int join_queue(void)
+{
+    return mproc_queue_join(queue, SURVIVOR_LIMIT);
+}
+
+static void wait_for_rest(void)
+{
+    survivor_start(0, join_queue);
+    survivor_await_asleep(1);
+}
+
+static void finish_task(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(mproc_queue_task_done(queue) == 0);
+}
+
+static void after_task(bool is_done)
+{
+    int rc = mproc_queue_task_done(queue);
+    CU_ASSERT(rc == MPROC_ESTATE || (rc == 0 && !is_done));
+    CU_ASSERT_EQUAL(survivor_end(0), 0);
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+#define PART(...) (&(const ops_part){__VA_ARGS__})
+
+const ops_op ops_table[] = {
+    {"put an item", NULL, put_one, PART(make_small, wait_for_item, after_put, close_queue)},
+    {"put a parcel", NULL, put_one, PART(make_parcel, wait_for_item, after_put, close_queue)},
+    {"put an object", NULL, put_one, PART(make_object, wait_for_item, after_put, close_queue)},
+    {"put into a new segment", NULL, put_page,
+     PART(make_full_segment, NULL, after_growth, close_queue)},
+    {"put three", NULL, put_three, PART(make_small, NULL, after_three, close_queue)},
+    {"put after a dead one", NULL, put_one,
+     PART(make_heir_to_put, wait_for_item, after_put, close_queue)},
+    {"get an item", NULL, get_one, PART(make_full_small, wait_for_room, after_get, close_queue)},
+    {"get a parcel", NULL, get_one, PART(make_full_parcel, wait_for_room, after_get, close_queue)},
+    {"get an object", NULL, get_one, PART(make_full_object, wait_for_room, after_get, close_queue)},
+    {"get from the next segment", NULL, get_one,
+     PART(make_read_segment, NULL, after_follow, close_queue)},
+    {"get after a dead one", NULL, get_one,
+     PART(make_heir_to_get, NULL, after_follow, close_queue)},
+    {"shut a queue down", NULL, shut_down,
+     PART(make_small, three_wait, after_shutdown, close_queue)},
+    {"finish a task", NULL, finish_task, PART(make_task, wait_for_rest, after_task, close_queue)},
+};
+
+const size_t ops_count = MPROC__COUNT(ops_table);
+
+int main(int argc, char **argv)
+{
+    survivor_setup();
+    return stepkill_main(argc, argv, "stress.stepkill_queue", 12000);
+}
