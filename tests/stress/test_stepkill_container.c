@@ -343,14 +343,15 @@ static void leave_a_dead_one(void)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-#define LIST_OPS(X)                                                                       \
-    X(append_small)                                                                       \
-    X(append_text)                                                                        \
-    X(append_large)                                                                       \
-    X(extend)                                                                             \
-    X(extend_much)                                                                        \
-    X(insert_first) X(set_text) X(insert_inside) X(set_object) X(pop_first) X(pop_inside) \
-        X(mproc_list_clear) X(read_list)
+#define LIST_OPS(X) \
+    X(append_small) \
+    X(append_text)  \
+    X(append_large) \
+    X(extend)       \
+    X(extend_much)  \
+    X(insert_first) \
+    X(set_text)     \
+    X(insert_inside) X(set_object) X(pop_first) X(pop_inside) X(mproc_list_clear) X(read_list)
 
 #define DICT_OPS(X)     \
     X(set_new)          \
