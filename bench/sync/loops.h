@@ -6,7 +6,7 @@
 #ifndef MPROC_BENCH_SYNC_LOOPS_H
 #define MPROC_BENCH_SYNC_LOOPS_H
 
-#include "crew.h"
+#include "../support/crew.h"
 
 #include "../support/system.h"
 
@@ -28,7 +28,7 @@ SYNC_INLINE int sync_loop_repeat(sync_call acquire, sync_call release, void *loc
     return failed;
 }
 
-SYNC_INLINE void sync_count_up(struct sync_shared *shared)
+SYNC_INLINE void sync_count_up(struct bench_shared *shared)
 {
     for (int i = 0; i < 4; i++) {
         shared->words[i]++;
@@ -37,7 +37,7 @@ SYNC_INLINE void sync_count_up(struct sync_shared *shared)
 
 /* In the first part undisturbed; in the second with a look at the clock before and after each acquire. */
 SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lock,
-                                  struct sync_shared *shared, struct sync_result *result)
+                                  struct bench_shared *shared, struct bench_result *result)
 {
     int failed = 0;
     uint64_t count = 0;
@@ -64,14 +64,15 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, void *lo
 }
 
 /* repeat_NAME and contend_NAME for a struct sync_lock_way, of acquire_NAME and release_NAME. */
-#define SYNC_LOOPS(name)                                                                          \
-    static int repeat_##name(void *lock, size_t n)                                                \
-    {                                                                                             \
-        return sync_loop_repeat(acquire_##name, release_##name, lock, n);                         \
-    }                                                                                             \
-    static int contend_##name(void *lock, struct sync_shared *shared, struct sync_result *result) \
-    {                                                                                             \
-        return sync_loop_contend(acquire_##name, release_##name, lock, shared, result);           \
+#define SYNC_LOOPS(name)                                                                \
+    static int repeat_##name(void *lock, size_t n)                                      \
+    {                                                                                   \
+        return sync_loop_repeat(acquire_##name, release_##name, lock, n);               \
+    }                                                                                   \
+    static int contend_##name(void *lock, struct bench_shared *shared,                  \
+                              struct bench_result *result)                              \
+    {                                                                                   \
+        return sync_loop_contend(acquire_##name, release_##name, lock, shared, result); \
     }
 
 #endif
