@@ -54,23 +54,23 @@ const struct channel_way *channel_way(size_t number);
 extern const struct bench_pair_way channel_mproc_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
 
-/* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of open_NAME, put_NAME, get_NAME. */
-#define CHANNEL_PAIR(name)                                                                \
+/* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of those of a struct channel_way. */
+#define CHANNEL_PAIR(name, open, put, get)                                                \
     static int open_##name##_pair(const struct bench_pair_way *way, void *ret_objects[2]) \
     {                                                                                     \
         const struct channel_way as = {.subject = way->subject, .option = way->option};   \
-        return open_##name(&as, CHANNEL_SMALL, ret_objects);                              \
+        return open(&as, CHANNEL_SMALL, ret_objects);                                     \
     }                                                                                     \
     static int post_##name(void *const objects[2], enum bench_side side)                  \
     {                                                                                     \
         static const unsigned char message[CHANNEL_SMALL];                                \
-        return put_##name(objects, side, message, sizeof message, 1);                     \
+        return put(objects, side, message, sizeof message, 1);                            \
     }                                                                                     \
     static int wait_##name(void *const objects[2], enum bench_side side)                  \
     {                                                                                     \
         static unsigned char message[CHANNEL_SMALL];                                      \
         size_t count;                                                                     \
-        return get_##name(objects, side, message, sizeof message, &count);                \
+        return get(objects, side, message, sizeof message, &count);                       \
     }
 
 /* ---- what the processes of a crew do ---- */

@@ -51,8 +51,7 @@ static int get_bytes(void *const objects[2], enum bench_side at, void *data, siz
     return mproc_queue_get_bytes(objects[at], data, size, &unused, MPROC_FOREVER);
 }
 
-#define open_bytes open_queues
-CHANNEL_PAIR(bytes)
+CHANNEL_PAIR(bytes, open_queues, put_bytes, get_bytes)
 
 /* ---- many at a time ---- */
 

@@ -157,13 +157,8 @@ static int get_stream(void *const objects[2], enum bench_side at, void *data, si
     return read_all(ends_of(objects, at)[0], data, size);
 }
 
-#define open_pipes open_pipe
-#define put_pipes put_stream
-#define get_pipes get_stream
-CHANNEL_PAIR(pipes)
-#define put_sockets put_stream
-#define get_sockets get_stream
-CHANNEL_PAIR(sockets)
+CHANNEL_PAIR(pipe, open_pipe, put_stream, get_stream)
+CHANNEL_PAIR(sockets, open_sockets, put_stream, get_stream)
 
 /* ---- POSIX message queues ---- */
 
@@ -203,7 +198,7 @@ static int get_mq(void *const objects[2], enum bench_side at, void *data, size_t
     return mq_receive(ends_of(objects, at)[0], data, size, NULL) >= 0 ? 0 : errno;
 }
 
-CHANNEL_PAIR(mq)
+CHANNEL_PAIR(mq, open_mq, put_mq, get_mq)
 
 #endif
 
@@ -296,7 +291,7 @@ static int wait_lines(void *const objects[2], enum bench_side side)
 #endif
 
 const struct bench_pair_way channel_system_pairs[] = {
-    {"pipe", false, open_pipes_pair, close_ends, wait_pipes, post_pipes, 0, false},
+    {"pipe", false, open_pipe_pair, close_ends, wait_pipe, post_pipe, 0, false},
     {"socketpair, stream", false, open_sockets_pair, close_ends, wait_sockets, post_sockets,
      SOCK_STREAM, false},
     {"socketpair, seqpacket", false, open_sockets_pair, close_ends, wait_sockets, post_sockets,
