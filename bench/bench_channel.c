@@ -91,17 +91,23 @@ static const struct {
 
 enum { N_PYTHONS = 3 };
 
-/* All of them, or but for the last one, which several cannot use. */
-static void add_pythons(bench *b, const char *what, size_t n, const char *kind, size_t first,
-                        size_t second, size_t n_figures)
+/* What is asked of peers/channel.py but for the kind, and how much it answers. */
+struct python_request {
+    const char *verb;
+    size_t size, number, n_figures;
+};
+
+/* The first `n` of them: several cannot use the last one. */
+static void add_pythons(bench *b, const char *what, size_t n, const struct python_request *request)
 {
     for (size_t i = 0; i < n; i++) {
         struct job *job = add_job(pythons[i].subject, what);
-        snprintf(job->request, sizeof job->request, "%s %s %zu %zu", kind, pythons[i].name, first,
-                 second);
+        snprintf(job->request, sizeof job->request, "%s %s %zu %zu", request->verb, pythons[i].name,
+                 request->size, request->number);
         job->arg.python = (struct bench_python_probe){BENCH_SOURCE_DIR "/peers/channel.py",
-                                                      job->request, n_figures};
-        job->probe = bench_add_probe(b, job->name, bench_run_python, &job->arg.python, n_figures);
+                                                      job->request, request->n_figures};
+        job->probe =
+            bench_add_probe(b, job->name, bench_run_python, &job->arg.python, request->n_figures);
         bench_set_slow(job->probe);
     }
 }
@@ -148,7 +154,7 @@ static void add_alone(bench *b, size_t size, const char *what)
             job->probe = bench_add_probe(b, job->name, channel_run_alone, &job->arg.channel, 1);
         }
     }
-    add_pythons(b, what, N_PYTHONS, "alone", size, 0, 1);
+    add_pythons(b, what, N_PYTHONS, &(struct python_request){"alone", size, 0, 1});
     add_rows(bench_add_case(b, "ns", BENCH_LOWER, "%s, one thread: put and get", what), first, 0,
              "pipe");
     const char *ours = size == CHANNEL_INT ? "mproc value" : "mproc";
@@ -172,8 +178,8 @@ static void add_stream_jobs(bench *b, size_t size, size_t n_pairs, const char *w
                                          CHANNEL_FIGURES);
         }
     }
-    add_pythons(b, what, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1, "stream", size, n_pairs,
-                CHANNEL_FIGURES);
+    add_pythons(b, what, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1,
+                &(struct python_request){"stream", size, n_pairs, CHANNEL_FIGURES});
     if (size > CHANNEL_SMALL && n_pairs == 1) {
         struct job *job = add_job("one copy", what);
         job->arg.channel = (struct channel_probe){0, size, 1};
@@ -240,8 +246,8 @@ static void add_pairs(bench *b, enum bench_setting setting)
                 bench_add_probe(b, job->name, bench_run_pair, &job->arg.pair, BENCH_PAIR_FIGURES);
         }
     }
-    add_pythons(b, settings[setting], N_PYTHONS, "pair", CHANNEL_SMALL, setting,
-                BENCH_PAIR_FIGURES);
+    add_pythons(b, settings[setting], N_PYTHONS,
+                &(struct python_request){"pair", CHANNEL_SMALL, setting, BENCH_PAIR_FIGURES});
     add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]),
              first, BENCH_PASS, "pipe");
     if (bench_sleeps() >= 0) {

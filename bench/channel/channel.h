@@ -28,10 +28,10 @@ enum {
 struct channel_way {
     const char *subject;
     bool is_object;       /* objects[] are handles of mproc */
+    int option;           /* as the way pleases */
     size_t only_size;     /* messages that it is for; 0: all */
     size_t batch;         /* messages that a call takes, or up to so many */
     size_t largest_crowd; /* messages up to which several may be at an end; 0: never */
-    int option;           /* as the way pleases */
 
     /* Make two channels, one to each side, that the children of this process can use. */
     int (*open)(const struct channel_way *way, size_t size, void *ret_objects[2]);

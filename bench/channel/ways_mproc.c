@@ -103,14 +103,14 @@ static int get_int(void *const objects[2], enum bench_side at, void *data, size_
 }
 
 const struct channel_way channel_mproc_ways[] = {
-    {"mproc", true, 0, 1, SIZE_MAX, 0, open_queues, close_queues, put_bytes, get_bytes},
-    {"mproc, 64 at a time", true, CHANNEL_SMALL, CHANNEL_BATCH, SIZE_MAX, 0, open_queues,
+    {"mproc", true, 0, 0, 1, SIZE_MAX, open_queues, close_queues, put_bytes, get_bytes},
+    {"mproc, 64 at a time", true, 0, CHANNEL_SMALL, CHANNEL_BATCH, SIZE_MAX, open_queues,
      close_queues, put_many, get_many},
-    {"mproc value", true, CHANNEL_INT, 1, SIZE_MAX, 0, open_queues, close_queues, put_int, get_int},
+    {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int},
     {0},
 };
 
 const struct bench_pair_way channel_mproc_pairs[] = {
-    {"mproc", true, open_bytes_pair, close_queues, wait_bytes, post_bytes, 0, false},
+    {"mproc", true, false, 0, open_bytes_pair, close_queues, wait_bytes, post_bytes},
     {0},
 };

@@ -203,13 +203,13 @@ CHANNEL_PAIR(mq, open_mq, put_mq, get_mq)
 #endif
 
 const struct channel_way channel_system_ways[] = {
-    {"pipe", false, 0, 1, PIPE_BUF, 0, open_pipe, close_ends, put_stream, get_stream},
-    {"socketpair, stream", false, 0, 1, 0, SOCK_STREAM, open_sockets, close_ends, put_stream,
+    {"pipe", false, 0, 0, 1, PIPE_BUF, open_pipe, close_ends, put_stream, get_stream},
+    {"socketpair, stream", false, SOCK_STREAM, 0, 1, 0, open_sockets, close_ends, put_stream,
      get_stream},
-    {"socketpair, seqpacket", false, 0, 1, SIZE_MAX, SOCK_SEQPACKET, open_sockets, close_ends,
+    {"socketpair, seqpacket", false, SOCK_SEQPACKET, 0, 1, SIZE_MAX, open_sockets, close_ends,
      put_stream, get_stream},
 #ifdef __linux__
-    {"POSIX mq", false, 0, 1, SIZE_MAX, 0, open_mq, close_ends, put_mq, get_mq},
+    {"POSIX mq", false, 0, 0, 1, SIZE_MAX, open_mq, close_ends, put_mq, get_mq},
 #endif
     {0},
 };
@@ -291,15 +291,15 @@ static int wait_lines(void *const objects[2], enum bench_side side)
 #endif
 
 const struct bench_pair_way channel_system_pairs[] = {
-    {"pipe", false, open_pipe_pair, close_ends, wait_pipe, post_pipe, 0, false},
-    {"socketpair, stream", false, open_sockets_pair, close_ends, wait_sockets, post_sockets,
-     SOCK_STREAM, false},
-    {"socketpair, seqpacket", false, open_sockets_pair, close_ends, wait_sockets, post_sockets,
-     SOCK_SEQPACKET, false},
+    {"pipe", false, false, 0, open_pipe_pair, close_ends, wait_pipe, post_pipe},
+    {"socketpair, stream", false, false, SOCK_STREAM, open_sockets_pair, close_ends, wait_sockets,
+     post_sockets},
+    {"socketpair, seqpacket", false, false, SOCK_SEQPACKET, open_sockets_pair, close_ends,
+     wait_sockets, post_sockets},
 #ifdef __linux__
-    {"POSIX mq", false, open_mq_pair, close_ends, wait_mq, post_mq, 0, false},
-    {"futex", false, open_cells, close_cells, wait_futex, post_futex, 0, false},
-    {"cache lines", false, open_cells, close_cells, wait_lines, post_lines, 0, true},
+    {"POSIX mq", false, false, 0, open_mq_pair, close_ends, wait_mq, post_mq},
+    {"futex", false, false, 0, open_cells, close_cells, wait_futex, post_futex},
+    {"cache lines", false, true, 0, open_cells, close_cells, wait_lines, post_lines},
 #endif
     {0},
 };

@@ -20,16 +20,15 @@ enum bench_side { BENCH_FIRST, BENCH_SECOND };
 
 struct bench_pair_way {
     const char *subject;
-    bool is_object; /* objects[] are handles of mproc */
+    bool is_object;    /* objects[] are handles of mproc */
+    bool only_at_once; /* it never sleeps */
+    int option;        /* as the way pleases */
 
     int (*open)(const struct bench_pair_way *way, void *ret_objects[2]);
     void (*close)(void *const objects[2]);
     /* Wait for what `side` has posted, and take it; post it. Not 0: it failed. */
     int (*wait)(void *const objects[2], enum bench_side side);
     int (*post)(void *const objects[2], enum bench_side side);
-
-    int option;        /* as the way pleases */
-    bool only_at_once; /* it never sleeps */
 };
 
 /* By a number that is the same in all processes of this program; NULL: no more. The suite defines it. */

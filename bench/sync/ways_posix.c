@@ -275,11 +275,11 @@ static int post_semaphore(void *const objects[2], enum bench_side side)
 
 const struct bench_pair_way sync_system_pairs[] = {
 #ifdef __linux__
-    {"futex", false, open_futexes, close_futexes, wait_futex, post_futex, 0, false},
+    {"futex", false, false, 0, open_futexes, close_futexes, wait_futex, post_futex},
 #endif
-    {"pthread cond", false, open_condition, close_condition, wait_condition, post_condition, 0,
-     false},
-    {"sem_t", false, open_semaphores, close_semaphores, wait_semaphore, post_semaphore, 0, false},
+    {"pthread cond", false, false, 0, open_condition, close_condition, wait_condition,
+     post_condition},
+    {"sem_t", false, false, 0, open_semaphores, close_semaphores, wait_semaphore, post_semaphore},
     {0},
 };
 
