@@ -72,7 +72,8 @@ int main(int argc, char **argv)
     if (mproc_process_start(&child, work, MPROC_ARGS(questions, answers), NULL) < 0) {
         return mproc_perror("process");
     }
-    if (mproc_queue_put(questions, MPROC_VALUE("what is in your list?"), MPROC_FOREVER) < 0 ||
+    mproc_value question = MPROC_VALUE("what is in your list?");
+    if (mproc_queue_put(questions, question, MPROC_FOREVER) < 0 ||
         mproc_queue_get(answers, &answer, MPROC_FOREVER) < 0) {
         return mproc_perror("queue");
     }

@@ -145,15 +145,14 @@ static int stream(const struct channel_probe *probe, struct bench_task *task, in
     if (probe->n_pairs == 1 && bench_processors(task->processor) < 2) {
         return bench_skip("there are not enough processors, or they are not known");
     }
-    int64_t begin = 0;
-    int64_t took = 0;
     int rc = bench_crew_start(&crew, task);
-    if (rc == 0) {
-        begin = bench_crew_go(&crew);
-        bench_crew_pause(2 * slice_ns); // shares get even only over many turns of the scheduler
-        took = bench_crew_stop(&crew) - begin;
-        rc = bench_crew_join(&crew);
+    if (rc != 0) {
+        return rc;
     }
+    int64_t begin = bench_crew_go(&crew);
+    bench_crew_pause(2 * slice_ns); // shares get even only over many turns of the scheduler
+    int64_t took = bench_crew_stop(&crew) - begin;
+    rc = bench_crew_join(&crew);
     return rc != 0 ? rc : evaluate(probe, &crew, took, ret_values);
 }
 

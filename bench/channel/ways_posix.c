@@ -226,9 +226,9 @@ struct cell {
 
 static int open_cells(const struct bench_pair_way *way, void *ret_objects[2])
 {
+    const size_t size = 2 * sizeof(struct cell);
     // cppcheck-suppress invalidFunctionArg
-    void *at = mmap(NULL, 2 * sizeof(struct cell), PROT_READ | PROT_WRITE,
-                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ret_objects[0] = at;
     ret_objects[1] = NULL;
     return at != MAP_FAILED ? 0 : bench_fail("%s: %s", way->subject, strerror(errno));
