@@ -294,7 +294,7 @@ static void run_threads(size_t max_items)
 static void test_queue__threads_hand_over_plain_memory(void)
 {
     is_cut = false;
-    n_each = (uint64_t)testlib_count(5000, 500000);
+    n_each = (uint64_t)testlib_count(5000, 100000);
     run_threads(64);
     run_threads(0);
     run_threads(1);
