@@ -5,6 +5,8 @@
  * README.md explains cases and subjects; sync/sync.h how they are made.
  */
 #include "support/bench.h"
+#include "support/python.h"
+#include "support/system.h"
 #include "sync/sync.h"
 
 #include <mproc/main.h>
@@ -13,16 +15,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef BENCH_SOURCE_DIR
+#define BENCH_SOURCE_DIR "."
+#endif
+
 enum { MAX_JOBS = 110 };
+
+const bench_role_fn bench_roles[] = {
+    [SYNC_PAIR] = bench_pair,
+    [SYNC_CONTEND] = sync_contend,
+    [SYNC_MEET] = sync_meet,
+    [SYNC_IDLE] = sync_idle,
+};
+
+const struct bench_pair_way *bench_pair_way(size_t number)
+{
+    const struct bench_pair_way *const lists[] = {sync_mproc_pairs, sync_system_pairs};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        for (const struct bench_pair_way *way = lists[i]; way->subject; way++) {
+            if (number-- == 0) {
+                return way;
+            }
+        }
+    }
+    return NULL;
+}
 
 /* A probe with its argument and its name, which must stay where they are. */
 struct job {
     char name[64];
     union {
         struct sync_lock_probe lock;
-        struct sync_pair_probe pair;
+        struct bench_pair_probe pair;
         struct sync_barrier_probe barrier;
-        struct sync_python_probe python;
+        struct bench_python_probe python;
     } arg;
     char request[32];
     const char *subject;
@@ -49,8 +75,9 @@ static void add_python(bench *b, const char *subject, const char *kind, int numb
 {
     struct job *job = add_job(subject, kind);
     snprintf(job->request, sizeof job->request, "%s %d", kind, number);
-    job->arg.python = (struct sync_python_probe){job->request, n_figures};
-    job->probe = bench_add_probe(b, job->name, sync_run_python, &job->arg.python, n_figures);
+    job->arg.python =
+        (struct bench_python_probe){BENCH_SOURCE_DIR "/peers/sync.py", job->request, n_figures};
+    job->probe = bench_add_probe(b, job->name, bench_run_python, &job->arg.python, n_figures);
     bench_set_slow(job->probe);
 }
 
@@ -177,21 +204,21 @@ static void add_readers(bench *b, size_t n)
 
 /* ---- pairs ---- */
 
-static const char *const settings[SYNC_SETTINGS] = {"one processor", "asleep, two processors",
-                                                    "at once, two processors"};
+static const char *const settings[BENCH_SETTINGS] = {"one processor", "asleep, two processors",
+                                                     "at once, two processors"};
 
-static void add_pair_targets(bench *b, size_t first, enum sync_setting setting)
+static void add_pair_targets(bench *b, size_t first, enum bench_setting setting)
 {
-    static const char *const texts[SYNC_SETTINGS][2] = {
+    static const char *const texts[BENCH_SETTINGS][2] = {
         {"ping-pong, one processor: event / futex", "ping-pong, one processor: condition / futex"},
         {"ping-pong, asleep: event / futex", "ping-pong, asleep: condition / futex"},
         {"ping-pong, at once: futex / event", "ping-pong, at once: futex / condition"},
     };
     static const char *const subjects[2] = {"mproc event", "mproc condition"};
-    bench_figure futex = figure_of(first, "futex", SYNC_PASS);
+    bench_figure futex = figure_of(first, "futex", BENCH_PASS);
     for (int i = 0; i < 2; i++) {
-        bench_figure ours = figure_of(first, subjects[i], SYNC_PASS);
-        if (setting != SYNC_AT_ONCE) {
+        bench_figure ours = figure_of(first, subjects[i], BENCH_PASS);
+        if (setting != BENCH_AT_ONCE) {
             add_target(b, 1.2, texts[setting][i], ours, futex);
         } else if (ours.probe && futex.probe) {
             bench_add_least_target(b, 20, texts[setting][i], futex, ours);
@@ -199,24 +226,24 @@ static void add_pair_targets(bench *b, size_t first, enum sync_setting setting)
     }
 }
 
-static void add_pairs(bench *b, enum sync_setting setting)
+static void add_pairs(bench *b, enum bench_setting setting)
 {
     size_t first = n_jobs;
-    const struct sync_pair_way *way;
-    for (size_t i = 0; (way = sync_pair_way(i)) != NULL; i++) {
+    const struct bench_pair_way *way;
+    for (size_t i = 0; (way = bench_pair_way(i)) != NULL; i++) {
         struct job *job = add_job(way->subject, settings[setting]);
-        job->arg.pair = (struct sync_pair_probe){i, setting};
+        job->arg.pair = (struct bench_pair_probe){i, setting};
         job->probe =
-            bench_add_probe(b, job->name, sync_run_pair, &job->arg.pair, SYNC_PAIR_FIGURES);
+            bench_add_probe(b, job->name, bench_run_pair, &job->arg.pair, BENCH_PAIR_FIGURES);
     }
-    add_python(b, "Python Event", "event", setting, SYNC_PAIR_FIGURES);
-    add_python(b, "Python Condition", "condition", setting, SYNC_PAIR_FIGURES);
+    add_python(b, "Python Event", "event", setting, BENCH_PAIR_FIGURES);
+    add_python(b, "Python Condition", "condition", setting, BENCH_PAIR_FIGURES);
     add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]),
-             first, SYNC_PASS, "futex");
-    if (sync_sleeps() >= 0) {
+             first, BENCH_PASS, "futex");
+    if (bench_sleeps() >= 0) {
         add_rows(bench_add_case(b, "sleeps", BENCH_LOWER, "ping-pong, %s: sleeps in a wait",
                                 settings[setting]),
-                 first, SYNC_SLEPT, "");
+                 first, BENCH_SLEPT, "");
     }
     add_pair_targets(b, first, setting);
 }
@@ -257,14 +284,14 @@ static void build(bench *b)
     add_contended(b, 2);
     add_contended(b, 8);
     add_readers(b, 2);
-    for (int setting = 0; setting < SYNC_SETTINGS; setting++) {
-        add_pairs(b, (enum sync_setting)setting);
+    for (int setting = 0; setting < BENCH_SETTINGS; setting++) {
+        add_pairs(b, (enum bench_setting)setting);
     }
     for (size_t n = 2; n <= 8; n *= 2) {
         add_barriers(b, n);
     }
     add_idle(b);
-    bench_at_end(b, sync_close_python);
+    bench_at_end(b, bench_close_python);
 }
 
 int main(int argc, char **argv)

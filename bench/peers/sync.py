@@ -230,19 +230,26 @@ def condition(setting, slice_ns):
 KINDS = {"alone": alone, "contend": contend, "event": event, "condition": condition}
 
 
+def unfit(setting):
+    """Why ping-pong cannot be played here."""
+    if not hasattr(os, "sched_setaffinity"):
+        return "this Python cannot choose processors"
+    if setting != ONE_PROCESSOR and len(os.sched_getaffinity(0)) < 2:
+        return "there is only one processor"
+    return None
+
+
 def answer(request):
     kind, number, slice_ns = request.split()
     number = int(number)
-    is_pair = kind in ("event", "condition")
-    if is_pair and not hasattr(os, "sched_setaffinity"):
-        return "skip this Python cannot choose processors"
-    if is_pair and number != ONE_PROCESSOR and len(os.sched_getaffinity(0)) < 2:
-        return "skip there is only one processor"
+    reason = unfit(number) if kind in ("event", "condition") else None
+    if reason:
+        return "skip " + reason
     figures = KINDS[kind](number, int(slice_ns))
     return "ok " + " ".join(f"{figure:.9g}" for figure in figures)
 
 
-def main():
+def serve(answer):
     print("ready", flush=True)
     for line in sys.stdin:
         if mp is None:
@@ -255,4 +262,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    serve(answer)

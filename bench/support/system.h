@@ -19,4 +19,16 @@ char *bench_self(void);
 /* How many processors there are, and how busy they are already, in words. */
 void bench_describe_machine(char *text, size_t size);
 
+/* ---- process_posix.c and process_win32.c ---- */
+
+/* Two processors that this process may run on. How many it found: 0, 1 or 2. */
+int bench_processors(int ret_processors[2]);
+/* Have this process run on when it wakes another one, as far as the system can be asked for that. */
+void bench_run_on(void);
+/* How often this process has given up its processor in order to wait; -1: not known. */
+int64_t bench_sleeps(void);
+/* Processor time used so far by all threads of a process, in nanoseconds; -1: not known. */
+int64_t bench_cpu_time(int64_t pid);
+extern const char *const bench_python_program;
+
 #endif

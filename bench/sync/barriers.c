@@ -24,10 +24,10 @@ const struct sync_barrier_way *sync_barrier_way(size_t number)
  * The first one says which round is the last: the one after the next, for some may look before the
  * next one, and some after it.
  */
-int sync_meet(const struct sync_task *task, size_t index, struct sync_shared *shared)
+int sync_meet(const struct bench_task *task, size_t index, struct bench_shared *shared)
 {
     const struct sync_barrier_way *way = sync_barrier_way(task->way);
-    sync_await_start(shared);
+    bench_await_start(shared);
     int rc = way->wait(task->objects[0]);
     uint32_t round = 0;
     int64_t begin = bench_now();
@@ -46,8 +46,8 @@ int sync_run_barrier(const void *arg, int64_t slice_ns, double *ret_values)
 {
     const struct sync_barrier_probe *probe = arg;
     const struct sync_barrier_way *way = sync_barrier_way(probe->way);
-    struct sync_crew crew;
-    struct sync_task task = {
+    struct bench_crew crew;
+    struct bench_task task = {
         .role = SYNC_MEET,
         .way = probe->way,
         .n_processes = probe->n_processes,
@@ -58,7 +58,7 @@ int sync_run_barrier(const void *arg, int64_t slice_ns, double *ret_values)
     if (rc != 0) {
         return rc;
     }
-    rc = sync_crew_run(&crew, &task, slice_ns);
+    rc = bench_crew_run(&crew, &task, slice_ns);
     way->close(task.objects[0]);
     if (rc == 0) {
         ret_values[0] = crew.shared->results[0].value;

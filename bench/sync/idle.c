@@ -40,7 +40,7 @@ static int join_all(apr_thread_t **threads, size_t n)
     return rc;
 }
 
-int sync_idle(const struct sync_task *task, size_t index, struct sync_shared *shared)
+int sync_idle(const struct bench_task *task, size_t index, struct bench_shared *shared)
 {
     apr_thread_t *threads[THREADS];
     apr_pool_t *pool;
@@ -54,7 +54,7 @@ int sync_idle(const struct sync_task *task, size_t index, struct sync_shared *sh
            apr_thread_create(&threads[n], NULL, sleep_on, task->objects[0], pool) == APR_SUCCESS) {
         n++;
     }
-    sync_await_start(shared);
+    bench_await_start(shared);
     int rc = mproc_event_wait(task->objects[0], MPROC_FOREVER);
     int joined = join_all(threads, n);
     return rc == 0 && joined == 0 && n == THREADS - 1 ? 0 : 1;
@@ -62,11 +62,11 @@ int sync_idle(const struct sync_task *task, size_t index, struct sync_shared *sh
 
 /* ---- in the benchmark ---- */
 
-static int64_t cpu_time(const struct sync_crew *crew)
+static int64_t cpu_time(const struct bench_crew *crew)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < crew->n; i++) {
-        int64_t one = sync_cpu_time(mproc_process_pid(crew->members[i]));
+        int64_t one = bench_cpu_time(mproc_process_pid(crew->members[i]));
         if (one < 0) {
             return -1;
         }
@@ -75,10 +75,10 @@ static int64_t cpu_time(const struct sync_crew *crew)
     return sum;
 }
 
-static int watch_sleepers(const struct sync_crew *crew, int64_t slice_ns, double *ret_value)
+static int watch_sleepers(const struct bench_crew *crew, int64_t slice_ns, double *ret_value)
 {
     int64_t span = SLICES * slice_ns > LEAST_NS ? SLICES * slice_ns : LEAST_NS;
-    sync_crew_go(crew);
+    bench_crew_go(crew);
     apr_sleep(SETTLE_NS / 1000);
     int64_t before = cpu_time(crew);
     int64_t begin = bench_now();
@@ -92,24 +92,24 @@ static int watch_sleepers(const struct sync_crew *crew, int64_t slice_ns, double
 int sync_run_idle(const void *arg, int64_t slice_ns, double *ret_values)
 {
     (void)arg;
-    struct sync_crew crew;
+    struct bench_crew crew;
     mproc_event *event;
     int rc = mproc_event_create(&event);
     if (rc < 0) {
         return bench_fail("event: %s (%s)", mproc_strerror(rc), mproc_last_error());
     }
-    struct sync_task task = {
+    struct bench_task task = {
         .role = SYNC_IDLE,
         .n_processes = PROCESSES,
         .processor = {-1, -1},
         .objects = {event, NULL},
         .is_object = true,
     };
-    rc = sync_crew_start(&crew, &task);
+    rc = bench_crew_start(&crew, &task);
     if (rc == 0) {
         rc = watch_sleepers(&crew, slice_ns, ret_values);
         mproc_event_set(event);
-        int joined = sync_crew_join(&crew);
+        int joined = bench_crew_join(&crew);
         rc = rc != 0 ? rc : joined;
     }
     mproc_event_close(event);

@@ -51,24 +51,24 @@ int sync_run_uncontended(const void *arg, int64_t slice_ns, double *ret_values)
 
 /* ---- several processes ---- */
 
-int sync_contend(const struct sync_task *task, size_t index, struct sync_shared *shared)
+int sync_contend(const struct bench_task *task, size_t index, struct bench_shared *shared)
 {
     const struct sync_lock_way *way = sync_lock_way(task->way);
     void *lock = task->objects[0];
-    struct sync_result result = {0};
+    struct bench_result result = {0};
     int rc = way->enter ? way->enter(&lock) : 0;
     if (rc == 0) {
-        sync_await_start(shared);
+        bench_await_start(shared);
         rc = way->contend(lock, shared, &result);
     }
     shared->results[index] = result;
     return rc;
 }
 
-static int evaluate(const struct sync_lock_way *way, const struct sync_crew *crew, size_t n,
+static int evaluate(const struct sync_lock_way *way, const struct bench_crew *crew, size_t n,
                     int64_t took_ns, double *ret_values)
 {
-    const struct sync_result *results = crew->shared->results;
+    const struct bench_result *results = crew->shared->results;
     uint64_t count = 0, total = 0, most = 0, least = UINT64_MAX;
     int64_t longest = 0;
     for (size_t i = 0; i < n; i++) {
@@ -94,8 +94,8 @@ static int contend(const struct sync_lock_probe *probe, void *lock, int64_t slic
                    double *ret_values)
 {
     const struct sync_lock_way *way = sync_lock_way(probe->way);
-    struct sync_crew crew;
-    struct sync_task task = {
+    struct bench_crew crew;
+    struct bench_task task = {
         .role = SYNC_CONTEND,
         .way = probe->way,
         .n_processes = probe->n_processes,
@@ -104,19 +104,19 @@ static int contend(const struct sync_lock_probe *probe, void *lock, int64_t slic
         .is_object = way->is_object,
     };
     // Two on one processor would hardly ever meet; more than there are processors the system places.
-    if (probe->n_processes == 2 && sync_processors(task.processor) < 2) {
+    if (probe->n_processes == 2 && bench_processors(task.processor) < 2) {
         return bench_skip("there are not enough processors, or they are not known");
     }
-    int rc = sync_crew_start(&crew, &task);
+    int rc = bench_crew_start(&crew, &task);
     if (rc != 0) {
         return rc;
     }
-    int64_t begin = sync_crew_go(&crew);
+    int64_t begin = bench_crew_go(&crew);
     apr_sleep(2 * slice_ns / 1000);
-    int64_t end = sync_crew_stop(&crew);
+    int64_t end = bench_crew_stop(&crew);
     apr_sleep(slice_ns / 1000);
-    sync_crew_stop(&crew);
-    rc = sync_crew_join(&crew);
+    bench_crew_stop(&crew);
+    rc = bench_crew_join(&crew);
     return rc != 0 ? rc : evaluate(way, &crew, probe->n_processes, end - begin, ret_values);
 }
 

@@ -6,7 +6,7 @@
 #ifndef MPROC_BENCH_SYNC_LOOPS_H
 #define MPROC_BENCH_SYNC_LOOPS_H
 
-#include "crew.h"
+#include "../support/crew.h"
 
 #include <stdbool.h>
 
@@ -30,7 +30,7 @@ SYNC_INLINE int sync_loop_repeat(sync_call acquire, sync_call release, void *loc
     return failed;
 }
 
-SYNC_INLINE void sync_use(struct sync_shared *shared, bool reads)
+SYNC_INLINE void sync_use(struct bench_shared *shared, bool reads)
 {
     for (int i = 0; i < 4; i++) {
         if (reads) {
@@ -43,7 +43,7 @@ SYNC_INLINE void sync_use(struct sync_shared *shared, bool reads)
 
 /* In the first part undisturbed; in the second with a look at the clock before and after each acquire. */
 SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, bool reads, void *lock,
-                                  struct sync_shared *shared, struct sync_result *result)
+                                  struct bench_shared *shared, struct bench_result *result)
 {
     int failed = 0;
     uint64_t count = 0;
@@ -74,14 +74,15 @@ SYNC_INLINE int sync_loop_contend(sync_call acquire, sync_call release, bool rea
 /* The same for is_shared. */
 #define SYNC_READ_LOOPS(name) SYNC_LOOPS_OF(name, true)
 
-#define SYNC_LOOPS_OF(name, reads)                                                                \
-    static int repeat_##name(void *lock, size_t n)                                                \
-    {                                                                                             \
-        return sync_loop_repeat(acquire_##name, release_##name, lock, n);                         \
-    }                                                                                             \
-    static int contend_##name(void *lock, struct sync_shared *shared, struct sync_result *result) \
-    {                                                                                             \
-        return sync_loop_contend(acquire_##name, release_##name, reads, lock, shared, result);    \
+#define SYNC_LOOPS_OF(name, reads)                                                             \
+    static int repeat_##name(void *lock, size_t n)                                             \
+    {                                                                                          \
+        return sync_loop_repeat(acquire_##name, release_##name, lock, n);                      \
+    }                                                                                          \
+    static int contend_##name(void *lock, struct bench_shared *shared,                         \
+                              struct bench_result *result)                                     \
+    {                                                                                          \
+        return sync_loop_contend(acquire_##name, release_##name, reads, lock, shared, result); \
     }
 
 #endif

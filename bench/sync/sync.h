@@ -15,7 +15,7 @@
 
 #include <mproc/value.h>
 
-#include "crew.h"
+#include "../support/pairs.h"
 
 /* ---- ways to exclude each other ---- */
 
@@ -34,7 +34,7 @@ struct sync_lock_way {
 
     /* See loops.h. Not 0: a call failed. */
     int (*repeat)(void *lock, size_t n);
-    int (*contend)(void *lock, struct sync_shared *shared, struct sync_result *result);
+    int (*contend)(void *lock, struct bench_shared *shared, struct bench_result *result);
 };
 
 /* All ways of a file, up to one without subject. */
@@ -47,23 +47,8 @@ const struct sync_lock_way *sync_lock_way(size_t number);
 
 /* ---- ways to tell each other something ---- */
 
-enum sync_side { SYNC_FIRST, SYNC_SECOND };
-
-struct sync_pair_way {
-    const char *subject;
-    bool is_object; /* objects[] are handles of mproc */
-
-    int (*open)(const struct sync_pair_way *way, void *ret_objects[2]);
-    void (*close)(void *const objects[2]);
-    /* Wait for what `side` has posted, and take it; post it. Not 0: it failed. */
-    int (*wait)(void *const objects[2], enum sync_side side);
-    int (*post)(void *const objects[2], enum sync_side side);
-};
-
-extern const struct sync_pair_way sync_mproc_pairs[];
-extern const struct sync_pair_way sync_system_pairs[];
-
-const struct sync_pair_way *sync_pair_way(size_t number);
+extern const struct bench_pair_way sync_mproc_pairs[];
+extern const struct bench_pair_way sync_system_pairs[];
 
 /* ---- ways to meet ---- */
 
@@ -81,17 +66,13 @@ extern const struct sync_barrier_way sync_system_barriers[];
 
 const struct sync_barrier_way *sync_barrier_way(size_t number);
 
-/* ---- what only the system knows; the twins ---- */
+/* ---- what the processes of a crew do ---- */
 
-/* Two processors that this process may run on. How many it found: 0, 1 or 2. */
-int sync_processors(int ret_processors[2]);
-/* Have this process run on when it wakes another one, as far as the system can be asked for that. */
-void sync_run_on(void);
-/* How often this process has given up its processor in order to wait; -1: not known. */
-int64_t sync_sleeps(void);
-/* Processor time used so far by all threads of a process, in nanoseconds; -1: not known. */
-int64_t sync_cpu_time(int64_t pid);
-extern const char *const sync_python_program;
+enum sync_role { SYNC_PAIR = BENCH_ROLE_PAIR, SYNC_CONTEND, SYNC_MEET, SYNC_IDLE };
+
+int sync_contend(const struct bench_task *task, size_t index, struct bench_shared *shared);
+int sync_meet(const struct bench_task *task, size_t index, struct bench_shared *shared);
+int sync_idle(const struct bench_task *task, size_t index, struct bench_shared *shared);
 
 /* ---- probes: each a bench_run_fn ---- */
 
@@ -113,26 +94,6 @@ enum sync_contended_figure {
 /* Several processes acquire, count up four words unless they only read, and release, as fast as they can. */
 int sync_run_contended(const void *arg, int64_t slice_ns, double *ret_values);
 
-enum sync_setting {
-    SYNC_ONE_PROCESSOR, /* both on one processor, which neither gives up but by going to sleep */
-    SYNC_ASLEEP,  /* each on its own; who is told something works longer than the other spins */
-    SYNC_AT_ONCE, /* each on its own, answering at once */
-    SYNC_SETTINGS
-};
-
-struct sync_pair_probe {
-    size_t way;
-    enum sync_setting setting;
-};
-
-enum sync_pair_figure {
-    SYNC_PASS,  /* microseconds from before the post until the other's wait has returned */
-    SYNC_SLEPT, /* sleeps for each wait */
-    SYNC_PAIR_FIGURES
-};
-
-int sync_run_pair(const void *arg, int64_t slice_ns, double *ret_values);
-
 struct sync_barrier_probe {
     size_t way;
     size_t n_processes;
@@ -143,13 +104,5 @@ int sync_run_barrier(const void *arg, int64_t slice_ns, double *ret_values);
 
 /* Thousand threads wait for an event: processor time of all of them, in percent of one processor. */
 int sync_run_idle(const void *arg, int64_t slice_ns, double *ret_values);
-
-struct sync_python_probe {
-    const char *request; /* KIND NUMBER, see peers/sync.py */
-    size_t n_figures;
-};
-
-int sync_run_python(const void *arg, int64_t slice_ns, double *ret_values);
-void sync_close_python(void);
 
 #endif

@@ -175,7 +175,7 @@ static void close_events(void *const objects[2])
     mproc_event_close(objects[1]);
 }
 
-static int open_events(const struct sync_pair_way *way, void *ret_objects[2])
+static int open_events(const struct bench_pair_way *way, void *ret_objects[2])
 {
     mproc_event *events[2] = {NULL, NULL};
     int rc = mproc_event_create(&events[0]);
@@ -189,13 +189,13 @@ static int open_events(const struct sync_pair_way *way, void *ret_objects[2])
     return 0;
 }
 
-static int wait_event(void *const objects[2], enum sync_side side)
+static int wait_event(void *const objects[2], enum bench_side side)
 {
     int rc = mproc_event_wait(objects[side], MPROC_FOREVER);
     return rc < 0 ? rc : mproc_event_clear(objects[side]);
 }
 
-static int post_event(void *const objects[2], enum sync_side side)
+static int post_event(void *const objects[2], enum bench_side side)
 {
     return mproc_event_set(objects[side]);
 }
@@ -208,7 +208,7 @@ static void close_condition(void *const objects[2])
     mproc_block_close(objects[1]);
 }
 
-static int open_condition(const struct sync_pair_way *way, void *ret_objects[2])
+static int open_condition(const struct bench_pair_way *way, void *ret_objects[2])
 {
     mproc_condition *condition = NULL;
     mproc_block *flags = NULL;
@@ -223,7 +223,7 @@ static int open_condition(const struct sync_pair_way *way, void *ret_objects[2])
     return 0;
 }
 
-static int wait_condition(void *const objects[2], enum sync_side side)
+static int wait_condition(void *const objects[2], enum bench_side side)
 {
     volatile bool *flags = mproc_block_data(objects[1]);
     int rc = mproc_condition_acquire(objects[0], MPROC_FOREVER);
@@ -234,7 +234,7 @@ static int wait_condition(void *const objects[2], enum sync_side side)
     return rc != 0 ? rc : mproc_condition_release(objects[0]);
 }
 
-static int post_condition(void *const objects[2], enum sync_side side)
+static int post_condition(void *const objects[2], enum bench_side side)
 {
     volatile bool *flags = mproc_block_data(objects[1]);
     int rc = mproc_condition_acquire(objects[0], MPROC_FOREVER);
@@ -243,9 +243,10 @@ static int post_condition(void *const objects[2], enum sync_side side)
     return rc < 0 ? rc : mproc_condition_release(objects[0]);
 }
 
-const struct sync_pair_way sync_mproc_pairs[] = {
-    {"mproc event", true, open_events, close_events, wait_event, post_event},
-    {"mproc condition", true, open_condition, close_condition, wait_condition, post_condition},
+const struct bench_pair_way sync_mproc_pairs[] = {
+    {"mproc event", true, false, 0, open_events, close_events, wait_event, post_event},
+    {"mproc condition", true, false, 0, open_condition, close_condition, wait_condition,
+     post_condition},
     {0},
 };
 

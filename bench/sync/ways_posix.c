@@ -10,13 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -214,11 +211,11 @@ const struct sync_lock_way sync_system_locks[] = {
 struct futexes {
     struct {
         uint32_t word;
-        char pad[2 * SYNC_LINE - 4];
+        char pad[2 * BENCH_LINE - 4];
     } side[2];
 };
 
-static int open_futexes(const struct sync_pair_way *way, void *ret_objects[2])
+static int open_futexes(const struct bench_pair_way *way, void *ret_objects[2])
 {
     (void)way;
     return map_shared(sizeof(struct futexes), &ret_objects[0]);
@@ -229,7 +226,7 @@ static void close_futexes(void *const objects[2])
     munmap(objects[0], sizeof(struct futexes));
 }
 
-static int wait_futex(void *const objects[2], enum sync_side side)
+static int wait_futex(void *const objects[2], enum bench_side side)
 {
     uint32_t *word = &((struct futexes *)objects[0])->side[side].word;
     while (__atomic_exchange_n(word, 0, __ATOMIC_ACQUIRE) == 0) {
@@ -240,7 +237,7 @@ static int wait_futex(void *const objects[2], enum sync_side side)
     return 0;
 }
 
-static int post_futex(void *const objects[2], enum sync_side side)
+static int post_futex(void *const objects[2], enum bench_side side)
 {
     uint32_t *word = &((struct futexes *)objects[0])->side[side].word;
     __atomic_store_n(word, 1, __ATOMIC_RELEASE);
@@ -257,7 +254,7 @@ struct condition {
     bool flags[2];
 };
 
-static int open_condition(const struct sync_pair_way *way, void *ret_objects[2])
+static int open_condition(const struct bench_pair_way *way, void *ret_objects[2])
 {
     int rc = map_shared(sizeof(struct condition), &ret_objects[0]);
     if (rc != 0) {
@@ -279,7 +276,7 @@ static void close_condition(void *const objects[2])
     munmap(objects[0], sizeof(struct condition));
 }
 
-static int wait_condition(void *const objects[2], enum sync_side side)
+static int wait_condition(void *const objects[2], enum bench_side side)
 {
     struct condition *c = objects[0];
     int error = pthread_mutex_lock(&c->mutex);
@@ -290,7 +287,7 @@ static int wait_condition(void *const objects[2], enum sync_side side)
     return error != 0 ? error : pthread_mutex_unlock(&c->mutex);
 }
 
-static int post_condition(void *const objects[2], enum sync_side side)
+static int post_condition(void *const objects[2], enum bench_side side)
 {
     struct condition *c = objects[0];
     int error = pthread_mutex_lock(&c->mutex);
@@ -301,7 +298,7 @@ static int post_condition(void *const objects[2], enum sync_side side)
 
 /* ---- a semaphore for each side ---- */
 
-static int open_semaphores(const struct sync_pair_way *way, void *ret_objects[2])
+static int open_semaphores(const struct bench_pair_way *way, void *ret_objects[2])
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < 2; i++) {
@@ -319,22 +316,23 @@ static void close_semaphores(void *const objects[2])
     close_semaphore(objects[1]);
 }
 
-static int wait_semaphore(void *const objects[2], enum sync_side side)
+static int wait_semaphore(void *const objects[2], enum bench_side side)
 {
     return sem_wait(objects[side]);
 }
 
-static int post_semaphore(void *const objects[2], enum sync_side side)
+static int post_semaphore(void *const objects[2], enum bench_side side)
 {
     return sem_post(objects[side]);
 }
 
-const struct sync_pair_way sync_system_pairs[] = {
+const struct bench_pair_way sync_system_pairs[] = {
 #ifdef __linux__
-    {"futex", false, open_futexes, close_futexes, wait_futex, post_futex},
+    {"futex", false, false, 0, open_futexes, close_futexes, wait_futex, post_futex},
 #endif
-    {"pthread cond", false, open_condition, close_condition, wait_condition, post_condition},
-    {"sem_t", false, open_semaphores, close_semaphores, wait_semaphore, post_semaphore},
+    {"pthread cond", false, false, 0, open_condition, close_condition, wait_condition,
+     post_condition},
+    {"sem_t", false, false, 0, open_semaphores, close_semaphores, wait_semaphore, post_semaphore},
     {0},
 };
 
@@ -369,51 +367,3 @@ const struct sync_barrier_way sync_system_barriers[] = {
     {"pthread barrier", false, open_barrier, close_barrier, wait_barrier},
     {0},
 };
-
-/* ---- the system ---- */
-
-int sync_processors(int ret_processors[2])
-{
-    int n = 0;
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 0;
-    }
-    for (int i = 0; n < 2 && i < CPU_SETSIZE; i++) {
-        if (CPU_ISSET(i, &set)) {
-            ret_processors[n++] = i;
-        }
-    }
-#else
-    (void)ret_processors;
-#endif
-    return n;
-}
-
-void sync_run_on(void)
-{
-#ifdef SCHED_BATCH
-    // Who is woken does not displace who has woken him; that one goes on, until it sleeps itself.
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
-#endif
-}
-
-int64_t sync_sleeps(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nvcsw : -1;
-}
-
-int64_t sync_cpu_time(int64_t pid)
-{
-    clockid_t clock;
-    struct timespec used;
-    if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
-        return -1;
-    }
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-}
-
-const char *const sync_python_program = "python3";

@@ -1,37 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pairs.c: two processes tell each other something, in turn.
+ * pairs.c: see pairs.h.
  */
-#include "sync.h"
+#include "pairs.h"
 
-#include "../support/bench.h"
-#include "../support/system.h"
+#include "bench.h"
+#include "system.h"
 
 /* How long who is told something works before it answers: longer than anybody spins. */
 #define WORK_NS ((int64_t)100000)
 
 enum { COLD_PASSES = 20 };
 
-const struct sync_pair_way *sync_pair_way(size_t number)
-{
-    const struct sync_pair_way *const lists[] = {sync_mproc_pairs, sync_system_pairs};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        for (const struct sync_pair_way *way = lists[i]; way->subject; way++) {
-            if (number-- == 0) {
-                return way;
-            }
-        }
-    }
-    return NULL;
-}
-
 /* ---- in the two processes ---- */
 
 struct player {
-    const struct sync_pair_way *way;
+    const struct bench_pair_way *way;
     void *const *objects;
-    struct sync_shared *shared;
-    enum sync_side side;
+    struct bench_shared *shared;
+    enum bench_side side;
     bool works;
     size_t passes; /* waits that have returned */
     int64_t begin, sleeps_before;
@@ -43,7 +30,7 @@ static int post(struct player *p)
     if (p->works) {
         p->shared->sent = bench_now();
     }
-    return p->way->post(p->objects, p->side == SYNC_FIRST ? SYNC_SECOND : SYNC_FIRST);
+    return p->way->post(p->objects, p->side == BENCH_FIRST ? BENCH_SECOND : BENCH_FIRST);
 }
 
 static void work(void)
@@ -65,7 +52,7 @@ static int await_post(struct player *p)
         work();
     }
     if (p->passes == COLD_PASSES) {
-        p->sleeps_before = sync_sleeps();
+        p->sleeps_before = bench_sleeps();
         p->begin = bench_now();
     }
     return rc;
@@ -95,11 +82,11 @@ static int play_second(struct player *p)
     return rc;
 }
 
-static void evaluate(struct player *p, struct sync_result *result)
+static void evaluate(struct player *p, struct bench_result *result)
 {
     int64_t took = bench_now() - p->begin;
     size_t n = p->passes - COLD_PASSES;
-    int64_t sleeps = sync_sleeps();
+    int64_t sleeps = bench_sleeps();
     // There and back are two passes.
     result->value = (double)took / 1e3 / (double)n / 2;
     if (p->works) {
@@ -108,20 +95,20 @@ static void evaluate(struct player *p, struct sync_result *result)
     result->slept = sleeps < 0 ? -1 : (double)(sleeps - p->sleeps_before) / (double)n;
 }
 
-int sync_pair(const struct sync_task *task, size_t index, struct sync_shared *shared)
+int bench_pair(const struct bench_task *task, size_t index, struct bench_shared *shared)
 {
     static struct player player;
     player = (struct player){
-        .way = sync_pair_way(task->way),
+        .way = bench_pair_way(task->way),
         .objects = task->objects,
         .shared = shared,
-        .side = index == 0 ? SYNC_FIRST : SYNC_SECOND,
-        .works = task->option == SYNC_ASLEEP,
+        .side = index == 0 ? BENCH_FIRST : BENCH_SECOND,
+        .works = task->option == BENCH_ASLEEP,
     };
-    if (task->option == SYNC_ONE_PROCESSOR) {
-        sync_run_on();
+    if (task->option == BENCH_ONE_PROCESSOR) {
+        bench_run_on();
     }
-    sync_await_start(shared);
+    bench_await_start(shared);
     int rc = index == 0 ? play_first(&player) : play_second(&player);
     evaluate(&player, &shared->results[index]);
     return rc;
@@ -129,11 +116,11 @@ int sync_pair(const struct sync_task *task, size_t index, struct sync_shared *sh
 
 /* ---- in the benchmark ---- */
 
-static int set_processors(enum sync_setting setting, int processor[2])
+static int set_processors(enum bench_setting setting, int processor[2])
 {
     int found[2];
-    int n = sync_processors(found);
-    bool is_one = setting == SYNC_ONE_PROCESSOR;
+    int n = bench_processors(found);
+    bool is_one = setting == BENCH_ONE_PROCESSOR;
     if (n < (is_one ? 1 : 2)) {
         return bench_skip("there are not enough processors, or they are not known");
     }
@@ -142,26 +129,26 @@ static int set_processors(enum sync_setting setting, int processor[2])
     return 0;
 }
 
-static int play(const struct sync_pair_probe *probe, struct sync_task *task, int64_t slice_ns,
+static int play(const struct bench_pair_probe *probe, struct bench_task *task, int64_t slice_ns,
                 double *ret_values)
 {
-    struct sync_crew crew;
+    struct bench_crew crew;
     int rc = set_processors(probe->setting, task->processor);
-    rc = rc != 0 ? rc : sync_crew_run(&crew, task, slice_ns);
+    rc = rc != 0 ? rc : bench_crew_run(&crew, task, slice_ns);
     if (rc == 0) {
-        const struct sync_result *results = crew.shared->results;
-        ret_values[SYNC_PASS] = (results[0].value + results[1].value) / 2;
-        ret_values[SYNC_SLEPT] = (results[0].slept + results[1].slept) / 2;
+        const struct bench_result *results = crew.shared->results;
+        ret_values[BENCH_PASS] = (results[0].value + results[1].value) / 2;
+        ret_values[BENCH_SLEPT] = (results[0].slept + results[1].slept) / 2;
     }
     return rc;
 }
 
-int sync_run_pair(const void *arg, int64_t slice_ns, double *ret_values)
+int bench_run_pair(const void *arg, int64_t slice_ns, double *ret_values)
 {
-    const struct sync_pair_probe *probe = arg;
-    const struct sync_pair_way *way = sync_pair_way(probe->way);
-    struct sync_task task = {
-        .role = SYNC_PAIR,
+    const struct bench_pair_probe *probe = arg;
+    const struct bench_pair_way *way = bench_pair_way(probe->way);
+    struct bench_task task = {
+        .role = BENCH_ROLE_PAIR,
         .way = probe->way,
         .option = probe->setting,
         .n_processes = 2,

@@ -4,8 +4,8 @@
  */
 #include "crew.h"
 
-#include "../support/bench.h"
-#include "../support/system.h"
+#include "bench.h"
+#include "system.h"
 
 #include <apr_atomic.h>
 #include <apr_time.h>
@@ -21,9 +21,7 @@ enum { START_SECONDS = 30, JOIN_SECONDS = 30, POLL_US = 100 };
 static mproc_block *block;
 
 /* What a forked member finds in its own memory, whatever it is. */
-static const struct sync_task *current;
-
-static const sync_role_fn roles[] = {sync_contend, sync_pair, sync_meet, sync_idle};
+static const struct bench_task *current;
 
 /* ---- in a member ---- */
 
@@ -44,16 +42,16 @@ static int work(const mproc_args *args)
     if (rc < 0) {
         return rc;
     }
-    struct sync_task task = {.role = (enum sync_role)role, .way = way, .option = option};
+    struct bench_task task = {.role = role, .way = way, .option = option};
     if (current) {
         task = *current;
     }
     take_object(&task.objects[0], &first);
     take_object(&task.objects[1], &second);
-    return roles[task.role](&task, index, mproc_block_data(shared)) == 0 ? 0 : 1;
+    return bench_roles[task.role](&task, index, mproc_block_data(shared)) == 0 ? 0 : 1;
 }
 
-void sync_await_start(struct sync_shared *shared)
+void bench_await_start(struct bench_shared *shared)
 {
     apr_atomic_inc32(&shared->ready);
     while (shared->go == 0) {
@@ -68,7 +66,7 @@ static int fail(const char *what, int rc)
     return bench_fail("%s: %s (%s)", what, mproc_strerror(rc), mproc_last_error());
 }
 
-static void kill_all(struct sync_crew *crew)
+static void kill_all(struct bench_crew *crew)
 {
     for (size_t i = 0; i < crew->n; i++) {
         mproc_process_kill(crew->members[i]);
@@ -78,7 +76,7 @@ static void kill_all(struct sync_crew *crew)
     crew->n = 0;
 }
 
-static mproc_value pass(const struct sync_task *task, size_t which)
+static mproc_value pass(const struct bench_task *task, size_t which)
 {
     mproc_value value = MPROC_NIL_VALUE;
     if (task->is_object && task->objects[which]) {
@@ -88,7 +86,7 @@ static mproc_value pass(const struct sync_task *task, size_t which)
     return value;
 }
 
-static int start_member(struct sync_crew *crew, const struct sync_task *task)
+static int start_member(struct bench_crew *crew, const struct bench_task *task)
 {
     const int *processor = &task->processor[crew->n % 2];
     mproc_process_options options = {
@@ -100,16 +98,16 @@ static int start_member(struct sync_crew *crew, const struct sync_task *task)
         options.context = mproc_get_context("spawn");
     }
     int rc = mproc_process_start(&crew->members[crew->n], work,
-                                 MPROC_ARGS(block, crew->n, (int)task->role, task->way,
-                                            task->option, pass(task, 0), pass(task, 1)),
+                                 MPROC_ARGS(block, crew->n, task->role, task->way, task->option,
+                                            pass(task, 0), pass(task, 1)),
                                  &options);
     crew->n += rc >= 0;
     return rc < 0 ? fail("a process of the crew", rc) : 0;
 }
 
-static int prepare_shared(struct sync_crew *crew)
+static int prepare_shared(struct bench_crew *crew)
 {
-    int rc = block ? 0 : mproc_block_create(&block, sizeof(struct sync_shared));
+    int rc = block ? 0 : mproc_block_create(&block, sizeof(struct bench_shared));
     if (rc < 0) {
         return fail("shared memory", rc);
     }
@@ -118,7 +116,7 @@ static int prepare_shared(struct sync_crew *crew)
     return 0;
 }
 
-int sync_crew_start(struct sync_crew *crew, const struct sync_task *task)
+int bench_crew_start(struct bench_crew *crew, const struct bench_task *task)
 {
     crew->n = 0;
     int rc = prepare_shared(crew);
@@ -140,20 +138,25 @@ int sync_crew_start(struct sync_crew *crew, const struct sync_task *task)
     return rc;
 }
 
-int64_t sync_crew_go(const struct sync_crew *crew)
+int64_t bench_crew_go(const struct bench_crew *crew)
 {
     int64_t now = bench_now();
     apr_atomic_set32(&crew->shared->go, 1);
     return now;
 }
 
-int64_t sync_crew_stop(const struct sync_crew *crew)
+int64_t bench_crew_stop(const struct bench_crew *crew)
 {
     apr_atomic_inc32(&crew->shared->stop);
     return bench_now();
 }
 
-int sync_crew_join(struct sync_crew *crew)
+void bench_crew_pause(int64_t span_ns)
+{
+    apr_sleep(span_ns / 1000);
+}
+
+int bench_crew_join(struct bench_crew *crew)
 {
     for (size_t i = 0; i < crew->n; i++) {
         int code = -1;
@@ -170,14 +173,14 @@ int sync_crew_join(struct sync_crew *crew)
     return 0;
 }
 
-int sync_crew_run(struct sync_crew *crew, const struct sync_task *task, int64_t slice_ns)
+int bench_crew_run(struct bench_crew *crew, const struct bench_task *task, int64_t slice_ns)
 {
-    int rc = sync_crew_start(crew, task);
+    int rc = bench_crew_start(crew, task);
     if (rc != 0) {
         return rc;
     }
-    sync_crew_go(crew);
+    bench_crew_go(crew);
     apr_sleep(slice_ns / 1000);
-    sync_crew_stop(crew);
-    return sync_crew_join(crew);
+    bench_crew_stop(crew);
+    return bench_crew_join(crew);
 }
