@@ -159,7 +159,7 @@ int mproc_queue_put_bytes(mproc_queue *queue, const void *data, size_t size, mpr
 int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items, size_t count,
                          size_t *ret_count, mproc_timeout timeout)
 {
-    size_t unused;
+    size_t unused = 0;
     ret_count = ret_count != NULL ? ret_count : &unused;
     *ret_count = 0;
     if (queue == NULL || (items == NULL && count > 0)) {

@@ -108,7 +108,7 @@ static void test_shared_memory_grow__new_bytes_are_zero(void)
         grow(memory, 40000);
         CU_ASSERT(is_zero(memory, SIZE, 40000));
     }
-    unsigned char seed[SIZE];
+    unsigned char seed[SIZE] = {0};
     for (size_t i = 0; i < SIZE; i++) {
         seed[i] = (unsigned char)(3 + i * 7 + i / 251);
     }
