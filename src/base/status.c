@@ -42,7 +42,8 @@ const char *mproc_strerror(int status)
         "system error",
         "poisoned lock",
         "exists already",
-        "broken barrier",
+        "broken barrier or latch",
+        "closed",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";
