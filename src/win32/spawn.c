@@ -22,10 +22,18 @@
 #include <windows.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MARK "--mproc-child"
+
+/*
+ * Wine 8: while other programs are started from outside, one CreateProcess in some thousands fails with
+ * ERROR_INTERNAL_ERROR, of plain Win32 programs, too: the new process is gone before its loader has said a
+ * word. None of our code has run in it, and nothing is left of it; the next one is as good as the first.
+ */
+#define TRIES 3
 
 enum { N_STDIO = 3 };
 
@@ -210,9 +218,16 @@ static int create_process(const launch *l, const char *name, PROCESS_INFORMATION
     // own.
     DWORD one;
     DWORD detached = GetConsoleProcessList(&one, 1) == 0 ? DETACHED_PROCESS : 0;
-    if (!CreateProcessW(l->program, l->line, NULL, NULL, TRUE,
-                        EXTENDED_STARTUPINFO_PRESENT | detached, NULL, NULL, &startup.StartupInfo,
-                        ret_info)) {
+    bool is_created = false;
+    for (int i = 0; i < TRIES && !is_created; i++) {
+        is_created = CreateProcessW(l->program, l->line, NULL, NULL, TRUE,
+                                    EXTENDED_STARTUPINFO_PRESENT | detached, NULL, NULL,
+                                    &startup.StartupInfo, ret_info);
+        if (!is_created && GetLastError() != ERROR_INTERNAL_ERROR) {
+            break;
+        }
+    }
+    if (!is_created) {
         int rc = mproc__fail_os((int)GetLastError(), "starting %s",
                                 name != NULL ? name : "this program again");
         bool is_scarcity = rc == MPROC_ENPROC || rc == MPROC_EMFILE || rc == MPROC_ENOMEM;
