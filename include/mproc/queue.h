@@ -19,6 +19,8 @@
  * that would do so later. So a process may end right after it, and joining a process never waits for
  * those who are to read what it wrote. Whoever is killed at whatever instruction: each item whose put
  * returned is taken out by somebody once, and nobody waits for the dead.
+ *
+ * A queue that is in an item of its own, through others or not, lives until that item is taken out.
  */
 #ifndef MPROC_QUEUE_H
 #define MPROC_QUEUE_H
@@ -43,7 +45,10 @@ typedef struct mproc_queue_options {
      * Python: maxsize
      */
     size_t max_items;
-    /** Whether mproc_queue_task_done and mproc_queue_join are used. Python: JoinableQueue */
+    /**
+     * Whether mproc_queue_task_done and mproc_queue_join are used, with up to some 67 million items that
+     * have been put and are not done. Python: JoinableQueue
+     */
     bool is_joinable;
 } mproc_queue_options;
 
@@ -73,7 +78,8 @@ MPROC_API MPROC_NODISCARD int mproc_queue_create(mproc_queue **ret_queue,
  * @return 0; MPROC_ETIMEDOUT (the queue is full; Python: queue.Full); MPROC_ECLOSED; MPROC_ENOMEM or
  *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (nested too deep, or a part of 4 GiB and more);
  *         MPROC_EINVAL. If it is not 0, the item is not in the queue.
- * @blocking  while the queue is full; for other puts under way, some hundred nanoseconds each
+ * @blocking  while the queue is full; also with MPROC_NOWAIT for other puts under way, some hundred
+ *            nanoseconds each, unless a process is stopped in one
  * @safety any thread of any member process
  * @death  killed in it, the item is in the queue or not
  */
@@ -101,7 +107,7 @@ MPROC_API int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items,
  * @return 0; MPROC_ETIMEDOUT (the queue is empty; Python: queue.Empty); MPROC_ECLOSED (and it has been
  *         closed); MPROC_ENOMEM (the item is still in the queue); MPROC_ECORRUPT (somebody has written
  *         over it); MPROC_EINVAL for NULL
- * @blocking  while the queue is empty; for other gets under way
+ * @blocking  while the queue is empty; for other gets under way, as mproc_queue_put for puts
  * @safety any thread of any member process
  * @death  killed in it, the item is still in the queue, or gone with the process
  */

@@ -66,6 +66,14 @@ int mproc__object_create(uint32_t kind, uint64_t size, uint32_t n_inside,
  */
 int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object);
 
+/* For codecs (family/codec.h) of values that lie in a block: */
+
+/** Have the block, whose mproc__hold is `hold`, hold an object of a value that is written to it. */
+int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_reference);
+
+/** mproc__object_attach for an object of a value that is read; `unused` is. */
+int mproc__object_receive(void *unused, uint64_t reference, struct mproc_object **ret_object);
+
 /** The handle of the object at `offset` inside `object`; closed with it. NULL: no memory for it. */
 struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t offset);
 

@@ -15,7 +15,7 @@
  *           R3  a parcel is held by the ring if its record is between head and tail, or by put.parcel if
  *               put.parcel_at is the tail: then its producer has died or is about to commit it; and
  *               it is no longer if get.taken_at is the head's position + 1
- * Locks     put.mutex: tail, and the bytes beyond it; get.mutex: head. Never both at once, but to close.
+ * Locks     put.mutex: tail, and the bytes beyond it; get.mutex: head. Never both at once.
  * Commit    of a message: the store of the tail; of its receipt: the store of the head, or, for a
  *           parcel, the transaction that drops it
  * Death     Before its commit a message is nothing, and its place is written over; after it, it is

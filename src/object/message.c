@@ -13,16 +13,9 @@
 
 /* ---- put ------------------------------------------------------------------------------------- */
 
-static int put_object(void *arg, struct mproc_object *object, uint64_t *ret_reference)
-{
-    const mproc__hold *parcel = arg;
-    *ret_reference = object->offset;
-    return mproc__block_embed(parcel->offset, object->offset);
-}
-
 static int write_to(const mproc__message *message, void *place, mproc__hold *parcel)
 {
-    const mproc__codec codec = {.put_object = put_object, .arg = parcel};
+    const mproc__codec codec = {.put_object = mproc__object_embed, .arg = parcel};
     if (!mproc__message_is_bytes(message)) {
         return mproc__codec_write(&codec, message->value, place);
     }
@@ -56,7 +49,7 @@ static int make_parcel(mproc__message *message, size_t n_objects)
 
 int mproc__message_prepare(mproc__message *message)
 {
-    const mproc__codec codec = {.put_object = put_object};
+    const mproc__codec codec = {.put_object = mproc__object_embed};
     size_t n_objects = 0;
     if (message->value != NULL && message->value->type == MPROC_BYTES) {
         message->bytes = message->value->as.bytes;
@@ -101,16 +94,10 @@ void mproc__message_drop(mproc__message *message)
 
 /* ---- get ------------------------------------------------------------------------------------- */
 
-static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
-{
-    (void)arg;
-    return mproc__object_attach(reference, ret_object);
-}
-
 int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value)
 {
     if (item->kind == MPROC__RECORD_VALUE) {
-        const mproc__codec codec = {.get_object = item->parcel != 0 ? get_object : NULL};
+        const mproc__codec codec = {.get_object = item->parcel != 0 ? mproc__object_receive : NULL};
         return mproc__codec_read(&codec, item->data, item->size, ret_value);
     }
     mproc_value bytes = {.type = MPROC_BYTES};

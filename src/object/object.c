@@ -123,6 +123,19 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
     return MPROC_OK;
 }
 
+int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_reference)
+{
+    const mproc__hold *block = hold;
+    *ret_reference = object->offset;
+    return mproc__block_embed(block->offset, object->offset);
+}
+
+int mproc__object_receive(void *unused, uint64_t reference, struct mproc_object **ret_object)
+{
+    (void)unused;
+    return mproc__object_attach(reference, ret_object);
+}
+
 static void close_alone(struct mproc_object *object)
 {
     if (object != NULL) {

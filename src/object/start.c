@@ -70,13 +70,6 @@ static void pack_all(writer *packer, const mproc__start_info *info, const mproc_
     pack_options(packer, info->options, start);
 }
 
-static int put_object(void *arg, struct mproc_object *object, uint64_t *ret_reference)
-{
-    const mproc__hold *block = arg;
-    *ret_reference = object->offset;
-    return mproc__block_embed(block->offset, object->offset);
-}
-
 static mproc_value list_of(const mproc_args *args)
 {
     mproc_value list = {.type = MPROC_LIST};
@@ -89,7 +82,7 @@ static mproc_value list_of(const mproc_args *args)
 
 int mproc__start_check(const mproc__start_info *info)
 {
-    const mproc__codec codec = {.put_object = put_object};
+    const mproc__codec codec = {.put_object = mproc__object_embed};
     const mproc_value args = list_of(info->args);
     size_t unused;
     return mproc__codec_size(&codec, &args, &unused, NULL);
@@ -99,7 +92,7 @@ int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold)
 {
     mproc__entry entry = {0};
     mproc__hold hold;
-    const mproc__codec codec = {.put_object = put_object, .arg = &hold};
+    const mproc__codec codec = {.put_object = mproc__object_embed, .arg = &hold};
     const mproc_value args = list_of(info->args);
     size_t args_size;
     size_t n_objects;
@@ -133,15 +126,9 @@ int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold)
     return MPROC_OK;
 }
 
-static int get_object(void *arg, uint64_t reference, struct mproc_object **ret_object)
-{
-    (void)arg;
-    return mproc__object_attach(reference, ret_object);
-}
-
 int mproc__start_args(const char *base, mproc_value *ret_args)
 {
-    const mproc__codec codec = {.get_object = get_object, .borrow_bytes = true};
+    const mproc__codec codec = {.get_object = mproc__object_receive, .borrow_bytes = true};
     struct mproc__start_shm start;
     memcpy(&start, base, sizeof(start));
     return mproc__codec_read(&codec, base + start.args_at, (size_t)start.args_size, ret_args);

@@ -33,6 +33,33 @@ static inline void pass_time(int64_t most_ns)
     }
 }
 
+/** Wait until a counter that others work at has grown by so many: nobody hangs. */
+static inline void let_work(uint32_t *counter, uint32_t count)
+{
+    int64_t limit = testlib_now() + LIMIT;
+    uint32_t first = mproc__load32_acquire(counter);
+    for (;;) {
+        uint32_t seen = mproc__load32_acquire(counter);
+        if (seen - first >= count) {
+            return;
+        }
+        CU_ASSERT_FATAL(testlib_now() < limit);
+        (void)mplat_wait(counter, seen, mplat_now() + mproc_milliseconds(50), NULL, NULL);
+    }
+}
+
+/** Kill a child, and wait for its end; it may not have come to its function yet. */
+static inline void kill_one(mproc_process *child)
+{
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    int rc = mproc_process_join(child, LIMIT);
+    int code = 0;
+    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
+    CU_ASSERT_EQUAL(mproc_process_exit_code(child, &code), MPROC_OK);
+    CU_ASSERT_EQUAL(code, CODE_KILLED); // it has not ended by itself
+    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
+}
+
 /** The pid of a living member by its name, the n-th of them; 0 if there is none. */
 static inline int64_t pid_of_member(const char *name, unsigned n)
 {

@@ -153,34 +153,6 @@ static belongings warm_up(void)
     return take_stock();
 }
 
-/** Kill a child, and wait for its end; it may not have come to its function yet. */
-static void kill_one(mproc_process *child)
-{
-    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
-    int rc = mproc_process_join(child, LIMIT);
-    int code = 0;
-    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
-    CU_ASSERT_EQUAL(mproc_process_exit_code(child, &code), MPROC_OK);
-    CU_ASSERT_EQUAL(code, CODE_KILLED); // it has not ended by itself
-    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
-}
-
-/** Wait until so many more operations have been done: nobody hangs. */
-static void let_work(uint32_t count)
-{
-    int64_t limit = testlib_now() + LIMIT;
-    uint32_t first = mproc__load32_acquire(&shm->n_operations);
-    for (;;) {
-        uint32_t seen = mproc__load32_acquire(&shm->n_operations);
-        if (seen - first >= count) {
-            return;
-        }
-        CU_ASSERT_FATAL(testlib_now() < limit);
-        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + mproc_milliseconds(50), NULL,
-                         NULL);
-    }
-}
-
 static void make_all(void)
 {
     CU_ASSERT_EQUAL_FATAL(mproc_dict_create(&dict), 0);
@@ -221,12 +193,12 @@ static void test_container_storm__random_kills(void)
     }
     for (long i = 0; i < n_kills; i++) {
         uint32_t which = testlib_random() % N_WORKERS;
-        let_work(testlib_random() % 200);
+        let_work(&shm->n_operations, testlib_random() % 200);
         pass_time(50000);
         kill_one(workers[which]);
         workers[which] = start_worker();
     }
-    let_work(200);
+    let_work(&shm->n_operations, 200);
     mproc__store32_release(&shm->stop, 1);
     for (size_t i = 0; i < N_WORKERS; i++) {
         CU_ASSERT_EQUAL(end_of(workers[i]), 0);

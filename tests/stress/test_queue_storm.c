@@ -176,30 +176,6 @@ static int do_nothing(const mproc_args *args)
     return 0;
 }
 
-/** Kill a child, and wait for its end; it may not have come to its function yet. */
-static void kill_one(mproc_process *child)
-{
-    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
-    int rc = mproc_process_join(child, LIMIT);
-    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
-    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
-}
-
-/** Wait until so many more messages have been taken: nobody hangs. */
-static void let_work(uint32_t count)
-{
-    int64_t limit = testlib_now() + LIMIT;
-    uint32_t first = mproc__load32_acquire(&shm->n_taken);
-    for (;;) {
-        uint32_t seen = mproc__load32_acquire(&shm->n_taken);
-        if (seen - first >= count) {
-            return;
-        }
-        CU_ASSERT_FATAL(testlib_now() < limit);
-        (void)mplat_wait(&shm->n_taken, seen, mplat_now() + mproc_milliseconds(50), NULL, NULL);
-    }
-}
-
 static void check_producers(void)
 {
     uint32_t n_wrong = 0;
@@ -226,12 +202,12 @@ static void check_storm(size_t max_items)
     }
     for (long i = 0; i < n_kills; i++) {
         uint32_t which = testlib_random() % MPROC__COUNT(all);
-        let_work(testlib_random() % 40);
+        let_work(&shm->n_taken, testlib_random() % 40);
         pass_time(50000);
         kill_one(all[which]);
         all[which] = start_one(which);
     }
-    let_work(100);
+    let_work(&shm->n_taken, 100);
     mproc__store32_release(&shm->stop, 1);
     for (size_t i = 0; i < N_PRODUCERS; i++) {
         CU_ASSERT_EQUAL(end_of(all[i]), 0);

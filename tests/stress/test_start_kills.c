@@ -22,7 +22,7 @@ static int work(const mproc_args *args)
 }
 
 /** Start one, kill it, join it: every outcome but a hang or a wrong code is right. */
-static void kill_one(mproc_block *block)
+static void start_and_kill(mproc_block *block)
 {
     static const char bytes[1000];
     mproc_process *child = start(work, MPROC_ARGS(block, mproc_bytes_of(bytes, sizeof(bytes))));
@@ -42,7 +42,7 @@ static void test_start_kills__random_instants(void)
     CU_ASSERT_EQUAL(end_of(start(work, MPROC_ARGS(block, mproc_bytes_of(NULL, 0)))), 3);
     belongings before = take_stock();
     for (long i = testlib_count(20, 1000); i > 0; i--) {
-        kill_one(block);
+        start_and_kill(block);
     }
     belongings after = take_stock();
     check_belongings(&before, &after);

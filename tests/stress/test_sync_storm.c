@@ -200,31 +200,6 @@ static belongings warm_up(void)
     return take_stock();
 }
 
-/** Kill a child, and wait for its end; it may not have come to its function yet. */
-static void kill_one(mproc_process *child)
-{
-    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
-    int rc = mproc_process_join(child, LIMIT);
-    CU_ASSERT(rc == MPROC_OK || rc == MPROC_ESTART);
-    CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
-}
-
-/** Wait until so many more operations have been done: nobody hangs. */
-static void let_work(uint32_t count)
-{
-    int64_t limit = testlib_now() + LIMIT;
-    uint32_t first = mproc__load32_acquire(&shm->n_operations);
-    for (;;) {
-        uint32_t seen = mproc__load32_acquire(&shm->n_operations);
-        if (seen - first >= count) {
-            return;
-        }
-        CU_ASSERT_FATAL(testlib_now() < limit);
-        (void)mplat_wait(&shm->n_operations, seen, mplat_now() + mproc_milliseconds(50), NULL,
-                         NULL);
-    }
-}
-
 static void make_all(void)
 {
     const mproc_semaphore_options robust = {.is_robust = true};
@@ -276,7 +251,7 @@ static void test_sync_storm__random_kills(void)
     }
     for (long i = 0; i < n_kills; i++) {
         uint32_t which = testlib_random() % N_WORKERS;
-        let_work(testlib_random() % 40);
+        let_work(&shm->n_operations, testlib_random() % 40);
         pass_time(50000);
         kill_one(workers[which]);
         workers[which] = start_worker();
@@ -331,12 +306,12 @@ static void test_sync_storm__parties_are_killed(void)
     }
     for (long i = 0; i < n_kills; i++) {
         uint32_t which = testlib_random() % N_PARTIES;
-        let_work(testlib_random() % 40);
+        let_work(&shm->n_operations, testlib_random() % 40);
         pass_time(50000);
         kill_one(parties[which]);
         parties[which] = start(meet, MPROC_ARGS(barrier, block));
     }
-    let_work(30);
+    let_work(&shm->n_operations, 30);
     mproc__store32_release(&shm->stop, 1);
     CU_ASSERT_EQUAL(mproc_barrier_abort(barrier), 0);
     for (size_t i = 0; i < N_PARTIES; i++) {
