@@ -54,8 +54,8 @@ static void test_kill__at_each_point(void)
     uint64_t shared = victim_share();
     const check_figures before = check_read();
 #ifdef _WIN32 // a start takes ten times as long
-    const int step = (int)testlib_count(67, 1);
-    const int first = (int)testlib_count(40, 40);
+    const int step = (int)testlib_count(131, 1);
+    const int first = (int)testlib_count(12, 40);
 #else
     const int step = (int)testlib_count(11, 1);
     const int first = 130;
