@@ -19,16 +19,34 @@
 #define BENCH_SOURCE_DIR "."
 #endif
 
-enum { MAX_JOBS = 96 };
+enum { MAX_JOBS = 192 };
 
 const bench_role_fn bench_roles[] = {
     [CHANNEL_PAIRS] = bench_pair,
     [CHANNEL_STREAM] = channel_stream,
 };
 
+/* Libraries that are not there have no ways. */
+#ifdef BENCH_HAVE_ZMQ
+#define ZMQ(kind) channel_zmq_##kind,
+#else
+#define ZMQ(kind)
+#endif
+#ifdef BENCH_HAVE_NNG
+#define NNG(kind) channel_nng_##kind,
+#else
+#define NNG(kind)
+#endif
+#ifdef BENCH_HAVE_BOOST
+#define BOOST(kind) channel_boost_##kind,
+#else
+#define BOOST(kind)
+#endif
+
 const struct bench_pair_way *bench_pair_way(size_t number)
 {
-    const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_system_pairs};
+    const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_system_pairs,
+                                                  BOOST(pairs) ZMQ(pairs) NNG(pairs)};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct bench_pair_way *way = lists[i]; way->subject; way++) {
             if (number-- == 0) {
@@ -41,7 +59,8 @@ const struct bench_pair_way *bench_pair_way(size_t number)
 
 const struct channel_way *channel_way(size_t number)
 {
-    const struct channel_way *const lists[] = {channel_mproc_ways, channel_system_ways};
+    const struct channel_way *const lists[] = {channel_mproc_ways, channel_system_ways,
+                                               BOOST(ways) ZMQ(ways) NNG(ways)};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct channel_way *way = lists[i]; way->subject; way++) {
             if (number-- == 0) {
@@ -61,6 +80,7 @@ struct job {
         struct channel_probe channel;
         struct bench_pair_probe pair;
         struct bench_python_probe python;
+        struct channel_mpi_probe mpi;
     } arg;
     char request[48];
     const char *subject;
@@ -112,6 +132,19 @@ static void add_pythons(bench *b, const char *what, size_t n, const struct pytho
     }
 }
 
+/* Its ranks never sleep, and are two. */
+static void add_mpi(bench *b, const char *what, const char *verb, size_t size, size_t n_figures)
+{
+#ifdef BENCH_MPI_PROGRAM
+    struct job *job = add_job("Open MPI", what);
+    job->arg.mpi = (struct channel_mpi_probe){verb, size, n_figures};
+    job->probe = bench_add_probe(b, job->name, channel_run_mpi, &job->arg.mpi, n_figures);
+    bench_set_slow(job->probe);
+#else
+    (void)b, (void)what, (void)verb, (void)size, (void)n_figures;
+#endif
+}
+
 /* The figure that targets are about, of the job among those from `first` on with this subject. */
 static bench_figure figure_of(size_t first, const char *subject, size_t figure)
 {
@@ -148,7 +181,7 @@ static void add_alone(bench *b, size_t size, const char *what)
     size_t first = n_jobs;
     const struct channel_way *way;
     for (size_t i = 0; (way = channel_way(i)) != NULL; i++) {
-        if (way->only_size == 0 || way->only_size == size) {
+        if ((way->only_size == 0 || way->only_size == size) && !way->leave) { // not for two only
             struct job *job = add_job(way->subject, what);
             job->arg.channel = (struct channel_probe){i, size, 1};
             job->probe = bench_add_probe(b, job->name, channel_run_alone, &job->arg.channel, 1);
@@ -180,11 +213,46 @@ static void add_stream_jobs(bench *b, size_t size, size_t n_pairs, const char *w
     }
     add_pythons(b, what, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1,
                 &(struct python_request){"stream", size, n_pairs, CHANNEL_FIGURES});
+    if (n_pairs == 1) {
+        add_mpi(b, what, "stream", size, CHANNEL_FIGURES);
+    }
     if (size > CHANNEL_SMALL && n_pairs == 1) {
         struct job *job = add_job("one copy", what);
         job->arg.channel = (struct channel_probe){0, size, 1};
         job->probe =
             bench_add_probe(b, job->name, channel_run_copy, &job->arg.channel, CHANNEL_FIGURES);
+    }
+}
+
+/* What the project wants to reach, for each size and number of pairs. */
+static const struct stream_target {
+    size_t size, n_pairs;
+    const char *text;
+    const char *ours, *theirs;
+    double limit;
+} stream_targets[] = {
+    {CHANNEL_SMALL, 1, "64 B, 1 to 1: queue / Open MPI", "mproc", "Open MPI", 1.3},
+    {CHANNEL_SMALL, 1, "64 B, 1 to 1: queue / ZeroMQ", "mproc", "ZeroMQ", 1.3},
+    {CHANNEL_SMALL, 1, "64 B, 1 to 1: queue / Boost", "mproc", "Boost message_queue", 3},
+    {CHANNEL_SMALL, 1, "64 B, 1 to 1: many / Open MPI", "mproc, 64 at a time", "Open MPI", 2},
+    {CHANNEL_SMALL, 1, "64 B, 1 to 1: queue / Python Queue", "mproc", "Python Queue", 100},
+    {CHANNEL_SMALL, 2, "64 B, 2 to 2: queue / Boost", "mproc", "Boost message_queue", 2},
+    {CHANNEL_SMALL, 2, "64 B, 2 to 2: queue / Python Queue", "mproc", "Python Queue", 100},
+    {CHANNEL_MIDDLE, 1, "4 KiB, 1 to 1: queue / pipe", "mproc", "pipe", 2},
+    {CHANNEL_MIDDLE, 1, "4 KiB, 1 to 1: queue / Boost", "mproc", "Boost message_queue", 2},
+    {CHANNEL_MIDDLE, 2, "4 KiB, 2 to 2: queue / pipe", "mproc", "pipe", 2},
+    {CHANNEL_MIDDLE, 2, "4 KiB, 2 to 2: queue / Boost", "mproc", "Boost message_queue", 2},
+    {CHANNEL_LARGE, 1, "1 MiB, 1 to 1: queue / Open MPI", "mproc", "Open MPI", 1.5},
+};
+
+static void add_stream_targets(bench *b, size_t first, size_t size, size_t n_pairs)
+{
+    for (size_t i = 0; i < sizeof stream_targets / sizeof stream_targets[0]; i++) {
+        const struct stream_target *t = &stream_targets[i];
+        if (t->size == size && t->n_pairs == n_pairs) {
+            add_least(b, t->limit, t->text, figure_of(first, t->ours, CHANNEL_RATE),
+                      figure_of(first, t->theirs, CHANNEL_RATE));
+        }
     }
 }
 
@@ -194,7 +262,7 @@ static void add_stream(bench *b, size_t size, const char *size_text, size_t n_pa
     char what[32];
     snprintf(what, sizeof what, "%s, %zu to %zu", size_text, n_pairs, n_pairs);
     add_stream_jobs(b, size, n_pairs, what);
-    if (size == CHANNEL_LARGE) {
+    if (size >= CHANNEL_LARGE) {
         add_rows(bench_add_case(b, "GB/s", BENCH_HIGHER, "%s: volume", what), first, CHANNEL_VOLUME,
                  "pipe");
     } else {
@@ -205,12 +273,7 @@ static void add_stream(bench *b, size_t size, const char *size_text, size_t n_pa
         add_rows(bench_add_case(b, "ratio", BENCH_HIGHER, "%s: lowest / highest share", what),
                  first, CHANNEL_SHARE, "");
     }
-    if (size == CHANNEL_SMALL) {
-        static const char *const texts[] = {"64 B, 1 to 1: queue / Python Queue",
-                                            "64 B, 2 to 2: queue / Python Queue"};
-        add_least(b, 60, texts[n_pairs - 1], figure_of(first, "mproc", CHANNEL_RATE),
-                  figure_of(first, "Python Queue", CHANNEL_RATE));
-    }
+    add_stream_targets(b, first, size, n_pairs);
 }
 
 /* ---- ping-pong ---- */
@@ -221,16 +284,19 @@ static const char *const settings[BENCH_SETTINGS] = {"one processor", "asleep, t
 static void add_pair_targets(bench *b, size_t first, enum bench_setting setting)
 {
     static const char *const texts[BENCH_SETTINGS] = {
-        "ping-pong, one processor: queue / pipe",
-        "ping-pong, asleep: queue / pipe",
-        "ping-pong, at once: pipe / queue",
+        "ping-pong, one processor: queue / futex",
+        "ping-pong, asleep: queue / futex",
+        "ping-pong, at once: queue / Open MPI",
     };
     bench_figure ours = figure_of(first, "mproc", BENCH_PASS);
-    bench_figure pipe = figure_of(first, "pipe", BENCH_PASS);
-    if (setting == BENCH_AT_ONCE) {
-        add_least(b, 20, texts[setting], pipe, ours);
-    } else if (ours.probe && pipe.probe) {
-        bench_add_target(b, 1.2, texts[setting], ours, pipe);
+    bool at_once = setting == BENCH_AT_ONCE;
+    bench_figure theirs = figure_of(first, at_once ? "Open MPI" : "futex", BENCH_PASS);
+    if (ours.probe && theirs.probe) {
+        bench_add_target(b, at_once ? 2 : 1.2, texts[setting], ours, theirs);
+    }
+    if (at_once) {
+        add_least(b, 50, "ping-pong, at once: socketpair / queue",
+                  figure_of(first, "socketpair, stream", BENCH_PASS), ours);
     }
 }
 
@@ -248,6 +314,9 @@ static void add_pairs(bench *b, enum bench_setting setting)
     }
     add_pythons(b, settings[setting], N_PYTHONS,
                 &(struct python_request){"pair", CHANNEL_SMALL, setting, BENCH_PAIR_FIGURES});
+    if (setting == BENCH_AT_ONCE) {
+        add_mpi(b, settings[setting], "pair", CHANNEL_SMALL, BENCH_PAIR_FIGURES);
+    }
     add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]),
              first, BENCH_PASS, "pipe");
     if (bench_sleeps() >= 0) {
@@ -256,6 +325,14 @@ static void add_pairs(bench *b, enum bench_setting setting)
                  first, BENCH_SLEPT, "");
     }
     add_pair_targets(b, first, setting);
+}
+
+static void close_hosts(void)
+{
+    bench_close_python();
+#ifdef BENCH_MPI_PROGRAM
+    channel_close_mpi();
+#endif
 }
 
 static void build(bench *b)
@@ -267,10 +344,12 @@ static void build(bench *b)
         add_stream(b, CHANNEL_MIDDLE, "4 KiB", n_pairs);
         add_stream(b, CHANNEL_LARGE, "1 MiB", n_pairs);
     }
+    add_stream(b, CHANNEL_SMALL, "64 B", 4);
+    add_stream(b, CHANNEL_HUGE, "64 MiB", 1);
     for (int setting = 0; setting < BENCH_SETTINGS; setting++) {
         add_pairs(b, (enum bench_setting)setting);
     }
-    bench_at_end(b, bench_close_python);
+    bench_at_end(b, close_hosts);
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,7 @@
 
 enum { REPEATS = 200 };
 
-/* Past the caches of a processor of its own, so that a copy is one between processors' memory. */
+/* At least: past the caches of a processor of its own, so that a copy is one between processors' memory. */
 #define COPY_SPAN ((size_t)16 << 20)
 
 static int put_and_get(const struct channel_way *way, void *const objects[2], unsigned char *data,
@@ -63,18 +63,18 @@ int channel_run_alone(const void *arg, int64_t slice_ns, double *ret_values)
 
 /* ---- bare copies ---- */
 
-static int copy(unsigned char *to, const unsigned char *from, size_t size, int64_t slice_ns,
-                double *ret_values)
+static int copy(unsigned char *to, const unsigned char *from, size_t span, size_t size,
+                int64_t slice_ns, double *ret_values)
 {
     size_t n = 0;
     size_t at = 0;
-    memset(to, 1, COPY_SPAN); // pages of its own
+    memset(to, 1, span); // pages of its own
     int64_t begin = bench_now();
     int64_t took;
     do {
         for (int i = 0; i < 8; i++) {
             memcpy(to + at, from + at, size);
-            at = (at + size) % COPY_SPAN;
+            at = (at + size) % span;
             n++;
         }
         took = bench_now() - begin;
@@ -88,12 +88,13 @@ static int copy(unsigned char *to, const unsigned char *from, size_t size, int64
 int channel_run_copy(const void *arg, int64_t slice_ns, double *ret_values)
 {
     const struct channel_probe *probe = arg;
-    unsigned char *from = malloc(COPY_SPAN);
-    unsigned char *to = malloc(COPY_SPAN);
+    size_t span = probe->size > COPY_SPAN ? probe->size : COPY_SPAN;
+    unsigned char *from = malloc(span);
+    unsigned char *to = malloc(span);
     int rc = bench_skip("there is no memory");
     if (from && to) {
-        memset(from, 1, COPY_SPAN);
-        rc = copy(to, from, probe->size, slice_ns, ret_values);
+        memset(from, 1, span);
+        rc = copy(to, from, span, probe->size, slice_ns, ret_values);
     }
     free(from);
     free(to);

@@ -3,7 +3,8 @@
  * channel.h: what bench_channel compares, and how it measures.
  *
  * ways_mproc.c is for every system; ways_posix.c and ways_win32.c are twins: what the system itself
- * offers. The processes of a run are a crew (../support/crew.h), members with even numbers produce.
+ * offers; ways_zmq.c and the like need a library each, and are compiled where that is. The processes of
+ * a run are a crew (../support/crew.h), members with even numbers produce.
  */
 #ifndef MPROC_BENCH_CHANNEL_H
 #define MPROC_BENCH_CHANNEL_H
@@ -18,10 +19,17 @@ enum {
     CHANNEL_SMALL = 64,
     CHANNEL_MIDDLE = 4096,
     CHANNEL_LARGE = 1 << 20,
+    CHANNEL_HUGE = 64 << 20,
     CHANNEL_INT = 8,    /* an integer, or as many bytes */
     CHANNEL_BATCH = 64, /* messages of a call that takes several */
-    CHANNEL_DEPTH = 256 /* messages that may be under way; 8 large ones */
+    CHANNEL_DEPTH = 256 /* messages that may be under way, see channel_depth */
 };
+
+/* How many messages of a size may be under way. */
+static inline size_t channel_depth(size_t size)
+{
+    return size < CHANNEL_LARGE ? CHANNEL_DEPTH : size < CHANNEL_HUGE ? 8 : 2;
+}
 
 /* ---- ways to hand over messages ---- */
 
@@ -42,17 +50,21 @@ struct channel_way {
     /* Take one or more that came to a side. */
     int (*get)(void *const objects[2], enum bench_side at, void *data, size_t size,
                size_t *ret_count);
+    /* In a process that has finished: what it has put must come through. NULL: nothing to do. */
+    void (*leave)(void *const objects[2]);
 };
 
 /* All ways of a file, up to one without subject. */
 extern const struct channel_way channel_mproc_ways[];
 extern const struct channel_way channel_system_ways[];
+extern const struct channel_way channel_zmq_ways[], channel_nng_ways[], channel_boost_ways[];
 
 /* By a number that is the same in all processes of this program; NULL: no more. */
 const struct channel_way *channel_way(size_t number);
 
 extern const struct bench_pair_way channel_mproc_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
+extern const struct bench_pair_way channel_zmq_pairs[], channel_nng_pairs[], channel_boost_pairs[];
 
 /* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of those of a struct channel_way. */
 #define CHANNEL_PAIR(name, open, put, get)                                                \
@@ -102,5 +114,15 @@ int channel_run_stream(const void *arg, int64_t slice_ns, double *ret_values);
 
 /* One processor copies messages from one place to another: CHANNEL_RATE and CHANNEL_VOLUME. */
 int channel_run_copy(const void *arg, int64_t slice_ns, double *ret_values);
+
+/* Open MPI, one producer and one consumer or a ping-pong at once: its ranks never sleep. */
+struct channel_mpi_probe {
+    const char *verb; /* "stream" or "pair" */
+    size_t size;
+    size_t n_figures;
+};
+
+int channel_run_mpi(const void *arg, int64_t slice_ns, double *ret_values);
+void channel_close_mpi(void);
 
 #endif

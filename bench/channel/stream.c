@@ -3,6 +3,7 @@
  * stream.c: producers put as fast as they can, consumers take out.
  *
  * Each message begins with a number. What consumers took must have the same sum as what producers put.
+ * A run has two parts: in the first one connections are made and memory is touched, the second one counts.
  */
 #include "channel.h"
 
@@ -16,6 +17,9 @@
 /* The number of a message after which there is nothing more for one of the consumers. */
 #define LAST UINT64_MAX
 
+#define WARM_NS ((int64_t)120000000)
+#define HUGE_NS ((int64_t)1000000000) /* for messages of which few come in a second */
+
 /* ---- in the processes ---- */
 
 struct member {
@@ -24,9 +28,17 @@ struct member {
     struct bench_shared *shared;
     unsigned char *data; /* of a call */
     size_t size;
-    uint64_t n, n_in_time;
+    uint64_t n, n_cold, n_in_time;
     uint64_t sum;
 };
+
+/* After each call: which part of the run it belongs to. */
+static void count(struct member *m)
+{
+    uint32_t parts_over = m->shared->stop;
+    m->n_cold = parts_over == 0 ? m->n : m->n_cold;
+    m->n_in_time = parts_over < 2 ? m->n : m->n_in_time;
+}
 
 static int put_last(const struct member *m)
 {
@@ -38,15 +50,15 @@ static int put_last(const struct member *m)
 static int produce(struct member *m)
 {
     int rc = 0;
-    while (rc == 0 && m->shared->stop == 0) {
+    while (rc == 0 && m->shared->stop < 2) {
         for (size_t i = 0; i < m->way->batch; i++) {
             uint64_t number = ++m->n;
             memcpy(m->data + i * m->size, &number, sizeof number);
             m->sum += number;
         }
         rc = m->way->put(m->objects, BENCH_FIRST, m->data, m->size, m->way->batch);
+        count(m);
     }
-    m->n_in_time = m->n;
     return rc != 0 ? rc : put_last(m);
 }
 
@@ -56,16 +68,16 @@ static int consume(struct member *m)
     int rc = 0;
     size_t n_last = 0;
     while (rc == 0 && n_last == 0) {
-        size_t count = 0;
-        rc = m->way->get(m->objects, BENCH_FIRST, m->data, m->size, &count);
-        for (size_t i = 0; i < count; i++) {
+        size_t n_got = 0;
+        rc = m->way->get(m->objects, BENCH_FIRST, m->data, m->size, &n_got);
+        for (size_t i = 0; i < n_got; i++) {
             uint64_t number;
             memcpy(&number, m->data + i * m->size, sizeof number);
             n_last += number == LAST;
             m->n += number != LAST;
             m->sum += number != LAST ? number : 0;
         }
-        m->n_in_time = m->shared->stop == 0 ? m->n : m->n_in_time;
+        count(m);
     }
     for (; rc == 0 && n_last > 1; n_last--) {
         rc = put_last(m);
@@ -85,8 +97,11 @@ int channel_stream(const struct bench_task *task, size_t index, struct bench_sha
     bench_await_start(shared);
     int rc = index % 2 == 0 ? produce(&m) : consume(&m);
     free(m.data);
+    if (way->leave) {
+        way->leave(m.objects);
+    }
     struct bench_result *result = &shared->results[index];
-    result->count = m.n_in_time;
+    result->count = m.n_in_time - m.n_cold;
     result->total = m.n;
     result->value = (double)m.sum;
     return rc;
@@ -149,8 +164,12 @@ static int stream(const struct channel_probe *probe, struct bench_task *task, in
     if (rc != 0) {
         return rc;
     }
-    int64_t begin = bench_crew_go(&crew);
-    bench_crew_pause(2 * slice_ns); // shares get even only over many turns of the scheduler
+    bool is_huge = probe->size >= CHANNEL_HUGE;
+    bench_crew_go(&crew);
+    bench_crew_pause(is_huge ? HUGE_NS : WARM_NS);
+    int64_t begin = bench_crew_stop(&crew);
+    // Shares get even only over many turns of the scheduler.
+    bench_crew_pause(is_huge && 2 * slice_ns < HUGE_NS ? HUGE_NS : 2 * slice_ns);
     int64_t took = bench_crew_stop(&crew) - begin;
     rc = bench_crew_join(&crew);
     return rc != 0 ? rc : evaluate(probe, &crew, took, ret_values);

@@ -20,8 +20,7 @@ static void close_queues(void *const objects[2])
 
 static int open_queues(const struct channel_way *way, size_t size, void *ret_objects[2])
 {
-    const mproc_queue_options options = {.max_items =
-                                             size < CHANNEL_LARGE ? (size_t)CHANNEL_DEPTH : 8};
+    const mproc_queue_options options = {.max_items = channel_depth(size)};
     mproc_queue *queues[2] = {NULL, NULL};
     int rc = mproc_queue_create(&queues[0], &options);
     rc = rc < 0 ? rc : mproc_queue_create(&queues[1], &options);
@@ -103,14 +102,15 @@ static int get_int(void *const objects[2], enum bench_side at, void *data, size_
 }
 
 const struct channel_way channel_mproc_ways[] = {
-    {"mproc", true, 0, 0, 1, SIZE_MAX, open_queues, close_queues, put_bytes, get_bytes},
+    {"mproc", true, 0, 0, 1, SIZE_MAX, open_queues, close_queues, put_bytes, get_bytes, NULL},
     {"mproc, 64 at a time", true, 0, CHANNEL_SMALL, CHANNEL_BATCH, SIZE_MAX, open_queues,
-     close_queues, put_many, get_many},
-    {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int},
+     close_queues, put_many, get_many, NULL},
+    {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int,
+     NULL},
     {0},
 };
 
 const struct bench_pair_way channel_mproc_pairs[] = {
-    {"mproc", true, false, 0, open_bytes_pair, close_queues, wait_bytes, post_bytes},
+    {"mproc", true, false, 0, open_bytes_pair, close_queues, wait_bytes, post_bytes, NULL},
     {0},
 };

@@ -125,6 +125,9 @@ static int open_pipe(const struct channel_way *way, size_t size, void *ret_objec
 static int make_sockets(const struct channel_way *way, size_t size, int side, int fd[2])
 {
     (void)side;
+    if (way->option == SOCK_SEQPACKET && size > CHANNEL_LARGE) {
+        return EMSGSIZE;
+    }
     if (socketpair(AF_UNIX, way->option, 0, fd) != 0) {
         return errno;
     }
@@ -203,13 +206,13 @@ CHANNEL_PAIR(mq, open_mq, put_mq, get_mq)
 #endif
 
 const struct channel_way channel_system_ways[] = {
-    {"pipe", false, 0, 0, 1, PIPE_BUF, open_pipe, close_ends, put_stream, get_stream},
+    {"pipe", false, 0, 0, 1, PIPE_BUF, open_pipe, close_ends, put_stream, get_stream, NULL},
     {"socketpair, stream", false, SOCK_STREAM, 0, 1, 0, open_sockets, close_ends, put_stream,
-     get_stream},
+     get_stream, NULL},
     {"socketpair, seqpacket", false, SOCK_SEQPACKET, 0, 1, SIZE_MAX, open_sockets, close_ends,
-     put_stream, get_stream},
+     put_stream, get_stream, NULL},
 #ifdef __linux__
-    {"POSIX mq", false, 0, 0, 1, SIZE_MAX, open_mq, close_ends, put_mq, get_mq},
+    {"POSIX mq", false, 0, 0, 1, SIZE_MAX, open_mq, close_ends, put_mq, get_mq, NULL},
 #endif
     {0},
 };
@@ -291,15 +294,15 @@ static int wait_lines(void *const objects[2], enum bench_side side)
 #endif
 
 const struct bench_pair_way channel_system_pairs[] = {
-    {"pipe", false, false, 0, open_pipe_pair, close_ends, wait_pipe, post_pipe},
+    {"pipe", false, false, 0, open_pipe_pair, close_ends, wait_pipe, post_pipe, NULL},
     {"socketpair, stream", false, false, SOCK_STREAM, open_sockets_pair, close_ends, wait_sockets,
-     post_sockets},
+     post_sockets, NULL},
     {"socketpair, seqpacket", false, false, SOCK_SEQPACKET, open_sockets_pair, close_ends,
-     wait_sockets, post_sockets},
+     wait_sockets, post_sockets, NULL},
 #ifdef __linux__
-    {"POSIX mq", false, false, 0, open_mq_pair, close_ends, wait_mq, post_mq},
-    {"futex", false, false, 0, open_cells, close_cells, wait_futex, post_futex},
-    {"cache lines", false, true, 0, open_cells, close_cells, wait_lines, post_lines},
+    {"POSIX mq", false, false, 0, open_mq_pair, close_ends, wait_mq, post_mq, NULL},
+    {"futex", false, false, 0, open_cells, close_cells, wait_futex, post_futex, NULL},
+    {"cache lines", false, true, 0, open_cells, close_cells, wait_lines, post_lines, NULL},
 #endif
     {0},
 };

@@ -20,6 +20,8 @@ LARGE = 1 << 20
 DEPTH = 256
 BATCH = 50
 LEAST_NS = 200_000_000  # it takes time until a large message has come through
+HUGE = 64 << 20
+HUGE_NS = 3_000_000_000
 LAST = b"\1"
 
 
@@ -98,7 +100,7 @@ def stream(kind, size, n_pairs, slice_ns):
     ctx = context()
     results = ctx.RawArray("q", 4 * n_pairs)
     arguments = (KINDS[kind](ctx, size), size, results)
-    took = run(ctx, member, 2 * n_pairs, ctx.RawArray("q", 5), arguments, (max(2 * slice_ns, LEAST_NS),))
+    took = run(ctx, member, 2 * n_pairs, ctx.RawArray("q", 5), arguments, (max(2 * slice_ns, HUGE_NS if size >= HUGE else LEAST_NS),))
     counts, totals = list(results[::2]), list(results[1::2])
     if sum(totals[::2]) != sum(totals[1::2]):
         raise RuntimeError("what was taken out is not what was put")

@@ -11,10 +11,10 @@
 
 enum {
     BENCH_MAX_ROUNDS = 99,
-    BENCH_MAX_PROBES = 128,
+    BENCH_MAX_PROBES = 224,
     BENCH_MAX_CASES = 64,
-    BENCH_MAX_ROWS = 20,
-    BENCH_MAX_TARGETS = 24
+    BENCH_MAX_ROWS = 24,
+    BENCH_MAX_TARGETS = 40
 };
 
 struct bench_probe {

@@ -111,6 +111,9 @@ int bench_pair(const struct bench_task *task, size_t index, struct bench_shared 
     bench_await_start(shared);
     int rc = index == 0 ? play_first(&player) : play_second(&player);
     evaluate(&player, &shared->results[index]);
+    if (player.way->leave) {
+        player.way->leave(player.objects);
+    }
     return rc;
 }
 

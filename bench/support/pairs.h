@@ -29,6 +29,8 @@ struct bench_pair_way {
     /* Wait for what `side` has posted, and take it; post it. Not 0: it failed. */
     int (*wait)(void *const objects[2], enum bench_side side);
     int (*post)(void *const objects[2], enum bench_side side);
+    /* In a process that has finished: what it has posted must come through. NULL: nothing to do. */
+    void (*leave)(void *const objects[2]);
 };
 
 /* By a number that is the same in all processes of this program; NULL: no more. The suite defines it. */

@@ -244,9 +244,9 @@ static int post_condition(void *const objects[2], enum bench_side side)
 }
 
 const struct bench_pair_way sync_mproc_pairs[] = {
-    {"mproc event", true, false, 0, open_events, close_events, wait_event, post_event},
+    {"mproc event", true, false, 0, open_events, close_events, wait_event, post_event, NULL},
     {"mproc condition", true, false, 0, open_condition, close_condition, wait_condition,
-     post_condition},
+     post_condition, NULL},
     {0},
 };
 

@@ -328,11 +328,12 @@ static int post_semaphore(void *const objects[2], enum bench_side side)
 
 const struct bench_pair_way sync_system_pairs[] = {
 #ifdef __linux__
-    {"futex", false, false, 0, open_futexes, close_futexes, wait_futex, post_futex},
+    {"futex", false, false, 0, open_futexes, close_futexes, wait_futex, post_futex, NULL},
 #endif
     {"pthread cond", false, false, 0, open_condition, close_condition, wait_condition,
-     post_condition},
-    {"sem_t", false, false, 0, open_semaphores, close_semaphores, wait_semaphore, post_semaphore},
+     post_condition, NULL},
+    {"sem_t", false, false, 0, open_semaphores, close_semaphores, wait_semaphore, post_semaphore,
+     NULL},
     {0},
 };
 
