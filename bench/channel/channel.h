@@ -2,9 +2,9 @@
 /*
  * channel.h: what bench_channel compares, and how it measures.
  *
- * ways_mproc.c is for every system; ways_posix.c and ways_win32.c are twins: what the system itself
- * offers; ways_zmq.c and the like need a library each, and are compiled where that is. The processes of
- * a run are a crew (../support/crew.h), members with even numbers produce.
+ * ways_mproc.c and ways_pipe.c are for every system; ways_posix.c and ways_win32.c are twins: what the
+ * system itself offers; ways_zmq.c and the like need a library each, and are compiled where that is. The
+ * processes of a run are a crew (../support/crew.h), members with even numbers produce.
  */
 #ifndef MPROC_BENCH_CHANNEL_H
 #define MPROC_BENCH_CHANNEL_H
@@ -56,6 +56,7 @@ struct channel_way {
 
 /* All ways of a file, up to one without subject. */
 extern const struct channel_way channel_mproc_ways[];
+extern const struct channel_way channel_pipe_ways[];
 extern const struct channel_way channel_system_ways[];
 extern const struct channel_way channel_zmq_ways[], channel_nng_ways[], channel_boost_ways[];
 
@@ -63,6 +64,7 @@ extern const struct channel_way channel_zmq_ways[], channel_nng_ways[], channel_
 const struct channel_way *channel_way(size_t number);
 
 extern const struct bench_pair_way channel_mproc_pairs[];
+extern const struct bench_pair_way channel_pipe_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
 extern const struct bench_pair_way channel_zmq_pairs[], channel_nng_pairs[], channel_boost_pairs[];
 

@@ -10,6 +10,7 @@
 #include "family/guard.h"
 #include "family/layout.h"
 #include "family/ledger.h"
+#include "family/pipe.h"
 #include "family/ring.h"
 #include "family/segment.h"
 
@@ -245,6 +246,32 @@ uint64_t *mproc__block_slot(uint64_t container, uint32_t index)
     return references_of(head_at(container)) + index;
 }
 
+/** A block's last reference goes, in a transaction. */
+static void drop_last_reference(mproc__txn *txn, struct mproc__block_shm *head)
+{
+    uint64_t n = head->references - 1;
+    uint64_t held = references_of(head)[n];
+    mproc__txn_set(txn, &head->references, n);
+    if (held != 0) { // a slot may hold nothing
+        mproc__block_count(txn, held, -1);
+    }
+    mproc__txn_commit(txn);
+}
+
+void mproc__block_empty(uint64_t container)
+{
+    struct mproc__block_shm *head = head_at(container);
+    if (mproc__load64_acquire(&head->references) == 0) {
+        return;
+    }
+    mproc__family_lock();
+    while (head->references > 0) {
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        drop_last_reference(&txn, head);
+    }
+    mproc__family_unlock();
+}
+
 void mproc__block_open_slots(uint64_t container, uint32_t count)
 {
     mproc__family_lock();
@@ -338,8 +365,18 @@ static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
     switch ((head->state >> KIND_SHIFT) & 0xffff) {
     case MPROC__KIND_QUEUE:
         return mproc__ring_drop_one(mproc__at(head->payload), txn);
+    case MPROC__KIND_PIPE:
+        return mproc__pipe_drop_one(mproc__at(head->payload), txn);
     default:
         return false;
+    }
+}
+
+/** Have those told who wait for a block's holders. What it holds is still there. Twice is no harm. */
+static void tell_others(const struct mproc__block_shm *head)
+{
+    if (((head->state >> KIND_SHIFT) & 0xffff) == MPROC__KIND_CONNECTION) {
+        mproc__pipe_lose(mproc__at(head->payload));
     }
 }
 
@@ -351,14 +388,9 @@ void mproc__graveyard_empty(void)
         struct mproc__block_shm *head = head_at(offset);
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         if (head->references > 0) {
+            tell_others(head);
             // What it held goes first, one at a time; those that die thereby come to lie on top.
-            uint64_t n = head->references - 1;
-            uint64_t held = references_of(head)[n];
-            mproc__txn_set(&txn, &head->references, n);
-            if (held != 0) { // a slot may hold nothing
-                mproc__block_count(&txn, held, -1);
-            }
-            mproc__txn_commit(&txn);
+            drop_last_reference(&txn, head);
             continue;
         }
         if (drop_contents(&txn, head)) {
