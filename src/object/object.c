@@ -15,6 +15,7 @@
 #include "mproc/condition.h"
 #include "mproc/dict.h"
 #include "mproc/event.h"
+#include "mproc/handle.h"
 #include "mproc/latch.h"
 #include "mproc/list.h"
 #include "mproc/lock.h"
