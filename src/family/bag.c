@@ -27,7 +27,8 @@ static bool is_wanted(uint64_t owner, uint64_t serial)
     return is_his;
 }
 
-static void sweep_locked(struct mproc__bag_shm *bag)
+/** Take out what nobody wants; whether this process can. */
+static bool sweep_locked(struct mproc__bag_shm *bag)
 {
     uint64_t gone = mproc__load64_acquire(&bag->n_gone);
     uint64_t n = bag->is_unswept ? UINT64_MAX : gone - bag->n_swept;
@@ -36,6 +37,7 @@ static void sweep_locked(struct mproc__bag_shm *bag)
         bag->is_unswept = rc < 0;
         mproc__store64_relaxed(&bag->n_swept, gone);
     }
+    return rc != MPROC_ENOTSUP;
 }
 
 /** Take the bag's lock; false: somebody else has it, and the deadline has passed. */
@@ -51,11 +53,15 @@ static bool enter(struct mproc__bag_shm *bag, mproc__deadline deadline)
     return rc >= 0;
 }
 
-/** Sweep, and release it. */
+/** Release it; then sweep for those who could not, because it was taken. */
 static void leave(struct mproc__bag_shm *bag)
 {
-    sweep_locked(bag);
     (void)mproc__mutex_release(&bag->lock);
+    // Who has counted one more gone and found the lock taken did both before the release; see mproc__bag_sweep.
+    mproc__fence_after_rmw();
+    if (mproc__bag_is_dirty()) {
+        mproc__bag_sweep();
+    }
 }
 
 int mproc__bag_put(mplat_bagged *entry, intptr_t native)
@@ -67,7 +73,7 @@ int mproc__bag_put(mplat_bagged *entry, intptr_t native)
         return rc;
     }
     (void)enter(bag, MPROC__NEVER);
-    sweep_locked(bag); // first: there may be no room but that of the unwanted
+    (void)sweep_locked(bag); // first: there may be no room but that of the unwanted
     bag->n_put++;
     entry->owner = mproc__block_of(entry);
     mproc__store64_relaxed(&entry->serial, bag->n_put);
@@ -84,6 +90,7 @@ int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native)
     struct mproc__bag_shm *bag = bag_shm();
     (void)enter(bag, MPROC__NEVER);
     int rc = mplat_bag_get(&mproc__arena.bag, entry, ret_native);
+    (void)sweep_locked(bag); // what could not be taken out before, perhaps
     leave(bag);
     return rc;
 }
@@ -102,12 +109,14 @@ void mproc__bag_sweep(void)
 {
     struct mproc__bag_shm *bag = bag_shm();
     // Not inside of itself, and whoever has the lock will sweep: he has not released it yet.
+    mproc__fence_after_rmw(); // of the family lock
     while (mproc__bag_is_dirty() && mproc__mutex_owner(&bag->lock) != mproc__thread_self() &&
            enter(bag, 0)) {
-        uint64_t before = bag->n_swept;
-        leave(bag);
-        if (mproc__load64_relaxed(&bag->n_swept) == before) {
-            return; // this process cannot
+        bool is_able = sweep_locked(bag);
+        (void)mproc__mutex_release(&bag->lock);
+        mproc__fence_after_rmw();
+        if (!is_able) {
+            return;
         }
     }
 }

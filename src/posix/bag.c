@@ -148,11 +148,21 @@ static bool receive(const mplat_bag *bag, int flags, struct label *ret_label, in
     return got == (ssize_t)sizeof(*ret_label);
 }
 
+static void set_peek_offset(const mplat_bag *bag, int offset)
+{
+    (void)setsockopt((int)bag->out.os, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
+}
+
 /** Which message is looked at next; each look goes on to the one behind it. */
 static void look_from(const mplat_bag *bag, uint64_t index)
 {
-    const int offset = (int)(index * sizeof(struct label));
-    (void)setsockopt((int)bag->out.os, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
+    set_peek_offset(bag, (int)(index * sizeof(struct label)));
+}
+
+/** Look at the first one, each time. */
+static void look_at_first(const mplat_bag *bag)
+{
+    set_peek_offset(bag, -1);
 }
 
 static bool look(const mplat_bag *bag, struct label *ret_label, int *ret_fd)
@@ -291,39 +301,36 @@ static uint64_t find_unwanted(const mplat_bag *bag, uint64_t n, mplat_bag_wanted
     return end;
 }
 
-/** Take the first message to the end. */
-static bool move_first(const mplat_bag *bag)
+/** Take the first message out, or to the end if it is wanted. */
+static int sweep_first(const mplat_bag *bag, mplat_bag_wanted_fn is_wanted)
 {
     struct label label;
     int fd = -1;
-    look_from(bag, 0);
+    int error = 0;
     mproc__posix_private_lock();
-    (void)look(bag, &label, &fd);
-    mproc__posix_mark_locked(fd); // it is nobody's business here: no copy shall have it
+    bool is_there = look(bag, &label, &fd);
+    mproc__posix_mark_locked(
+        fd); // it is nobody's business here: no copy of this process shall have it
     mproc__posix_private_unlock();
-    bool is_sent = fd >= 0 && send_copy(bag, &label, fd) == 0;
-    mproc__posix_close(fd);
-    if (is_sent) {
+    if (is_there && is_wanted(label.owner, label.serial)) {
+        error = fd >= 0 ? send_copy(bag, &label, fd) : EMFILE;
+    }
+    if (is_there && error == 0) {
         take_out(bag); /* DEATH: before it, both are there; the heir removes one */
     }
-    return is_sent;
+    mproc__posix_close(fd);
+    return error == 0 ? MPROC_OK : MPROC_EMFILE;
 }
 
 static int sweep(const mplat_bag *bag, uint64_t n, mplat_bag_wanted_fn is_wanted)
 {
-    struct label label;
-    for (uint64_t left = find_unwanted(bag, n, is_wanted); left > 0; left--) {
-        look_from(bag, 0);
-        if (!look(bag, &label, NULL)) {
-            return MPROC_OK; // it is empty: somebody else has reached into it
-        }
-        if (!is_wanted(label.owner, label.serial)) {
-            take_out(bag);
-        } else if (!move_first(bag)) {
-            return MPROC_EMFILE;
-        }
+    uint64_t left = find_unwanted(bag, n, is_wanted);
+    int rc = MPROC_OK;
+    look_at_first(bag);
+    while (left-- > 0 && rc >= 0) {
+        rc = sweep_first(bag, is_wanted);
     }
-    return MPROC_OK;
+    return rc;
 }
 
 int mplat_bag_sweep(mplat_bag *bag, uint64_t n, mplat_bag_wanted_fn is_wanted)
