@@ -92,12 +92,23 @@ int mplat_directory(char *ret_path, size_t size);
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
+/** The family's bag as this process has it, see below; each system has its own use for these. */
+typedef struct mplat_bag {
+    mplat_handle in, out;
+    uint64_t in_mark, out_mark; /**< by which they are known again */
+} mplat_bag;
+
+#define MPLAT_NO_BAG ((mplat_bag){MPLAT_NO_HANDLE, MPLAT_NO_HANDLE, 0, 0})
+
 /** The family's shared mapping as this process has it. */
 typedef struct mplat_arena {
     mplat_handle handle; /**< what a child attaches */
     char *base;
     uint64_t size; /**< reserved bytes, the same in every member */
+    mplat_bag bag; /**< comes and goes with it */
 } mplat_arena;
+
+#define MPLAT_NO_ARENA ((mplat_arena){MPLAT_NO_HANDLE, NULL, 0, MPLAT_NO_BAG})
 
 /**
  * Reserve an arena: nameless, shared, zero. Takes address space only.
@@ -108,7 +119,7 @@ typedef struct mplat_arena {
  */
 int mplat_arena_create(uint64_t size, uint64_t min_size, mplat_arena *ret_arena);
 
-/** Map the arena of `handle`, which becomes the arena's. */
+/** Map the arena of `handle`, which becomes the arena's. It has no bag. */
 int mplat_arena_attach(mplat_handle handle, uint64_t size, mplat_arena *ret_arena);
 
 /**
@@ -338,7 +349,7 @@ typedef struct mplat_start {
 } mplat_start;
 
 /**
- * Start a fresh copy of the program. It gets its standard streams, the arena, and nothing else; its
+ * Start a fresh copy of the program. It gets its standard streams, arena, bag, and nothing else; its
  * signal mask is empty and its dispositions are the default ones. It is killed by the system when
  * this process ends, however that comes about.
  *
@@ -427,6 +438,65 @@ void mplat_copy_at_exit(void (*hook)(int code));
 
 /** Flush the standard streams and end this process without running what exit() would. */
 void mplat_process_leave(int code);
+
+/* ---- the bag: kernel objects that are kept for the family ------------------------------------ */
+
+/*
+ * What is in the bag needs no process that has it open. It is there for as long as the family's first
+ * process lives, or any other one where that is the system's way. Of the calls, but for
+ * mplat_bag_drop, only one is under way in all of the family at any moment: its lock is the caller's.
+ */
+
+/** What is in the bag, as its owner in the arena knows it. */
+typedef struct mplat_bagged {
+    uint64_t serial;    /**< the owner's: never given twice; 0: nothing is in the bag */
+    uint64_t owner;     /**< the owner's: where the serial can be looked up */
+    uint64_t opaque[3]; /**< the system's own; zero before it is put */
+} mplat_bagged;
+
+/** Whether somebody wants what is in the bag under that serial. Asks no more than that of anybody. */
+typedef bool (*mplat_bag_wanted_fn)(uint64_t owner, uint64_t serial);
+
+/**
+ * Put a copy of a kernel object into the bag.
+ *
+ * @param bag     MPLAT_NO_BAG from then on, if it is found to have been closed
+ * @param entry   in the arena, with serial and owner; killed inside, a process leaves it as it was, or
+ *                with the object in the bag
+ * @param keeper  the family's first process
+ * @param native  the descriptor, HANDLE or SOCKET; stays the caller's
+ * @return 0; MPROC_EINVAL (it is none, or cannot be passed), MPROC_ENOSPC (the bag is full), MPROC_EMFILE,
+ *         MPROC_ENOTSUP (there is no bag, or this process has closed it)
+ */
+int mplat_bag_put(mplat_bag *bag, mplat_bagged *entry, const mplat_identity *keeper,
+                  intptr_t native);
+
+/**
+ * Have what is in the bag: a descriptor or handle of the caller's own. It stays in the bag.
+ *
+ * @return 0; MPROC_EMFILE (this process can have no more: it can be tried again), MPROC_EPEER (who kept
+ *         it is gone), MPROC_ENOTSUP as above, MPROC_ECORRUPT (it is not there)
+ */
+int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, intptr_t *ret_native);
+
+/**
+ * Take out what an entry says, as its last use, if the bag can be reached into everywhere. Can be done
+ * again; killed inside, a process leaves it in the bag or not.
+ *
+ * @return whether it is done; otherwise it lies there until mplat_bag_sweep
+ */
+bool mplat_bag_drop(mplat_bagged *entry);
+
+/**
+ * Take out what nobody wants any more. Leaves mproc_last_error and errno alone.
+ *
+ * @param n  so many there are of these at most, and the search may end when they are found
+ * @return 0, MPROC_EMFILE (some may be left, for want of descriptors), MPROC_ENOTSUP as above
+ */
+int mplat_bag_sweep(mplat_bag *bag, uint64_t n, mplat_bag_wanted_fn is_wanted);
+
+/** After a process died in one of these: take out what is in the bag twice. 0, or MPROC_ENOTSUP. */
+int mplat_bag_mend(mplat_bag *bag);
 
 /* ---- code ------------------------------------------------------------------------------------ */
 

@@ -40,7 +40,8 @@
     X(dict, DICT, 30, "a dict")                               \
     X(list, LIST, 31, "a list")                               \
     X(queue, QUEUE, 32, "a queue")                            \
-    X(connection, CONNECTION, 33, "a connection")
+    X(connection, CONNECTION, 33, "a connection")             \
+    X(handle, HANDLE, 34, "a handle")
 
 MPROC_BEGIN_DECLS
 

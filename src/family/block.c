@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "family/bag.h"
 #include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
@@ -359,6 +360,21 @@ void mproc__block_unmake(uint64_t *word)
     mproc__txn_commit(&txn);
 }
 
+/** What goes with a block's last hold, before the commit: better twice than never. */
+static void end(mproc__txn *txn, const struct mproc__block_shm *head)
+{
+    switch ((head->state >> KIND_SHIFT) & 0xffff) {
+    case MPROC__KIND_SHARED_MEMORY:
+        mproc__segment_end(mproc__at(head->payload));
+        break;
+    case MPROC__KIND_HANDLE:
+        mproc__bag_end(txn, mproc__at(head->payload));
+        break;
+    default:
+        break;
+    }
+}
+
 /** Have a block that nobody holds drop what its payload holds, one thing at a time; false: nothing. */
 static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
 {
@@ -398,10 +414,7 @@ void mproc__graveyard_empty(void)
             continue;
         }
         mproc__txn_set(&txn, &heap->graveyard, head->next);
-        if (((head->state >> KIND_SHIFT) & 0xffff) == MPROC__KIND_SHARED_MEMORY) {
-            mproc__segment_end(
-                mproc__at(head->payload)); // before the commit: better twice than never
-        }
+        end(&txn, head);
         mproc__heap_put(&txn, offset);
     }
 }

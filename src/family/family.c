@@ -23,7 +23,7 @@
 /* The page map grows in steps; the last one may reach beyond the last granule. */
 #define MAP_SLACK 4096
 
-mplat_arena mproc__arena = {.handle = {-1}};
+mplat_arena mproc__arena = {.handle = {-1}, .bag = {.in = {-1}, .out = {-1}}};
 
 enum { ABSENT = 0, BUSY = 1, PRESENT = 2 };
 

@@ -4,6 +4,7 @@
  */
 #include "family/guard.h"
 
+#include "family/bag.h"
 #include "family/block.h"
 #include "family/layout.h"
 #include "family/thread.h"
@@ -24,6 +25,9 @@ void mproc__family_unlock(void)
 {
     mproc__graveyard_empty();
     (void)mproc__mutex_release(&mproc__shm()->lock);
+    if (mproc__bag_is_dirty()) {
+        mproc__bag_sweep();
+    }
 }
 
 void mproc__family_settle(void)

@@ -63,6 +63,16 @@ struct mproc__heap_shm {
     uint64_t live_bytes;
 };
 
+/** What the family knows of its bag, see bag.h. */
+struct mproc__bag_shm {
+    struct mproc__mutex_shm lock;
+    uint64_t n_put;       /**< serials given so far; lock */
+    uint64_t n_gone;      /**< blocks freed that had something in the bag; journal */
+    uint64_t n_swept;     /**< of these, how many have been looked for; lock */
+    uint64_t is_unswept;  /**< there may be more, which could not be taken out; lock */
+    uint64_t is_doubtful; /**< something may be in it twice; lock */
+};
+
 struct mproc__family_shm {
     uint64_t magic;
     uint64_t size;    /**< of the arena; constant */
@@ -85,6 +95,7 @@ struct mproc__family_shm {
     uint32_t orphanings; /**< grows with each orphan that may be about; 0: a sweep has found none */
 
     MPROC__ALIGNAS(64) struct mproc__heap_shm heap;
+    MPROC__ALIGNAS(64) struct mproc__bag_shm bag;
     MPROC__ALIGNAS(64) struct mproc__journal_shm journal;
 };
 

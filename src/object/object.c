@@ -16,6 +16,7 @@
 #include "mproc/connection.h"
 #include "mproc/dict.h"
 #include "mproc/event.h"
+#include "mproc/handle.h"
 #include "mproc/latch.h"
 #include "mproc/list.h"
 #include "mproc/lock.h"

@@ -30,9 +30,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where every process has its wire and the arena (spawn.c); and, while it waits, its job's socket. */
-enum { WIRE_FD = 3, JOB_FD = 5, FIRST_FREE_FD = 6 };
-
 typedef struct child {
     pid_t pid;
     mproc__member_id member;
@@ -123,19 +120,20 @@ static void set_interrupt(void (*handler)(int))
 /** In the child: wait for the job, and become what it says. */
 static MPROC__NORETURN void be_child(int wire, int job_socket, mproc__member_id member)
 {
+    const int job_fd = MPROC__EXTRA_FD(mproc__arena.bag.in.os >= 0);
     struct mproc__message job = {.word = 0};
     int fds[MPROC__POSIX_MAX_FDS];
     size_t n_fds = 0;
-    (void)dup3(wire, WIRE_FD, O_CLOEXEC);
-    (void)dup3(job_socket, JOB_FD, O_CLOEXEC);
-    mproc__posix_close_from(FIRST_FREE_FD);
+    (void)dup3(wire, MPROC__WIRE_FD, O_CLOEXEC);
+    (void)dup3(job_socket, job_fd, O_CLOEXEC);
+    mproc__posix_close_from(job_fd + 1);
     set_interrupt(SIG_DFL);
     mproc__posix_child_signals();
     if (mproc__family_become(member) < 0 ||
-        mproc__posix_receive(JOB_FD, &job, sizeof(job), fds, &n_fds, INT64_MAX) < 0) {
+        mproc__posix_receive(job_fd, &job, sizeof(job), fds, &n_fds, INT64_MAX) < 0) {
         mplat_process_leave(EXIT_SUCCESS); // nobody wants it any more
     }
-    (void)close(JOB_FD);
+    (void)close(job_fd);
     size_t next = 0;
     for (int i = 0; i < 3; i++) {
         if (job.streams >> i & 1) {
@@ -146,10 +144,10 @@ static MPROC__NORETURN void be_child(int wire, int job_socket, mproc__member_id 
     if (job.streams >> 3 & 1) {
         mproc__server_adopt((mplat_handle){fds[next]});
     }
-    if (mproc__posix_die_with(WIRE_FD) < 0 || mproc__posix_is_orphaned(WIRE_FD)) {
+    if (mproc__posix_die_with(MPROC__WIRE_FD) < 0 || mproc__posix_is_orphaned(MPROC__WIRE_FD)) {
         mplat_process_leave(EXIT_FAILURE);
     }
-    const mplat_child parent = {.sentinel = {WIRE_FD}, .tree = MPLAT_NO_HANDLE};
+    const mplat_child parent = {.sentinel = {MPROC__WIRE_FD}, .tree = MPLAT_NO_HANDLE};
     mproc__child_go(&parent);
 }
 

@@ -111,6 +111,7 @@ int mplat_arena_create(uint64_t size, uint64_t min_size, mplat_arena *ret_arena)
     // Not every kind of file has seals; then a member could truncate it, by intent only.
     (void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     *ret_arena = (mplat_arena){.handle = {fd}, .base = base, .size = size};
+    mproc__posix_bag_make(&ret_arena->bag);
     return MPROC_OK;
 }
 
@@ -121,7 +122,7 @@ int mplat_arena_attach(mplat_handle handle, uint64_t size, mplat_arena *ret_aren
         return mproc__fail_os(errno, "cannot map the arena of %llu MiB",
                               (unsigned long long)(size >> 20));
     }
-    *ret_arena = (mplat_arena){.handle = handle, .base = base, .size = size};
+    *ret_arena = (mplat_arena){handle, base, size, MPLAT_NO_BAG};
     return MPROC_OK;
 }
 
@@ -156,5 +157,7 @@ void mplat_arena_detach(mplat_arena *arena)
         (void)munmap(arena->base, (size_t)arena->size);
     }
     mplat_handle_close(arena->handle);
-    *arena = (mplat_arena){.handle = {-1}};
+    mplat_handle_close(arena->bag.in);
+    mplat_handle_close(arena->bag.out);
+    *arena = MPLAT_NO_ARENA;
 }

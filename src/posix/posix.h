@@ -53,6 +53,16 @@ void mproc__posix_private_forget(void);
  */
 int mproc__posix_socketpair(int fds[2], bool is_raised);
 
+/** Make a family's bag; without one if that cannot be. */
+void mproc__posix_bag_make(mplat_bag *ret_bag);
+
+/** The bag that is behind these descriptors. */
+mplat_bag mproc__posix_bag_at(int in, int out);
+
+/* Where a fresh process finds what it is given; with a bag or without one. */
+enum { MPROC__WIRE_FD = 3, MPROC__ARENA_FD = 4, MPROC__BAG_IN_FD = 5, MPROC__BAG_OUT_FD = 6 };
+#define MPROC__EXTRA_FD(has_bag) ((has_bag) ? 7 : 5)
+
 #define MPROC__POSIX_MAX_FDS 8
 
 /**

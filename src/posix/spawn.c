@@ -4,8 +4,8 @@
  *
  * Parent and child share a pair of sockets, the wire. Before it starts a fresh child, the parent puts
  * what the child must know into it; afterwards nothing is ever sent. The kernel kills the child when
- * the parent's end is closed, that is when the parent is gone. A fresh child finds its end, and the
- * arena, under fixed numbers.
+ * the parent's end is closed, that is when the parent is gone. A fresh child finds its end, the arena
+ * and the bag under fixed numbers.
  */
 #include "platform.h"
 
@@ -25,8 +25,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { WIRE_FD = 3, ARENA_FD = 4, EXTRA_FD = 5, FIRST_FREE_FD = 6 };
 
 static const char marker[] = "--mproc-child";
 
@@ -90,6 +88,9 @@ static int fill_child(mplat_child *ret_child, pid_t pid, int wire)
 static int add_actions(posix_spawn_file_actions_t *actions, const mplat_start *start, int wire)
 {
     const int extra = start->extra != NULL ? (int)start->extra->os : -1;
+    const mplat_bag *bag = &start->arena->bag;
+    const bool has_bag = bag->in.os >= 0;
+    int first_free = MPROC__EXTRA_FD(has_bag);
     int error = start->stdio[0].os >= 0
                     ? posix_spawn_file_actions_adddup2(actions, (int)start->stdio[0].os, 0)
                     : posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
@@ -99,18 +100,24 @@ static int add_actions(posix_spawn_file_actions_t *actions, const mplat_start *s
         }
     }
     if (error == 0) {
-        error = posix_spawn_file_actions_adddup2(actions, wire, WIRE_FD);
+        error = posix_spawn_file_actions_adddup2(actions, wire, MPROC__WIRE_FD);
     }
     if (error == 0) {
-        error = posix_spawn_file_actions_adddup2(actions, (int)start->arena->handle.os, ARENA_FD);
+        error = posix_spawn_file_actions_adddup2(actions, (int)start->arena->handle.os,
+                                                 MPROC__ARENA_FD);
+    }
+    if (error == 0 && has_bag) {
+        error = posix_spawn_file_actions_adddup2(actions, (int)bag->in.os, MPROC__BAG_IN_FD);
+        error = error != 0 ? error
+                           : posix_spawn_file_actions_adddup2(actions, (int)bag->out.os,
+                                                              MPROC__BAG_OUT_FD);
     }
     if (error == 0 && extra >= 0) {
-        error = posix_spawn_file_actions_adddup2(actions, extra, EXTRA_FD);
+        error = posix_spawn_file_actions_adddup2(actions, extra, first_free++);
     }
 #ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
     if (error == 0) {
-        error = posix_spawn_file_actions_addclosefrom_np(actions,
-                                                         extra >= 0 ? FIRST_FREE_FD : EXTRA_FD);
+        error = posix_spawn_file_actions_addclosefrom_np(actions, first_free);
     }
 #endif
     return error;
@@ -134,7 +141,10 @@ static int spawn(const mplat_start *start, const char *file, int wire, pid_t *re
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    const char *const words[] = {file, marker, start->extra != NULL ? "+" : "-", NULL};
+    const char *const given = start->arena->bag.in.os < 0 ? start->extra != NULL ? "-+" : "--"
+                              : start->extra != NULL      ? "++"
+                                                          : "+-";
+    const char *const words[] = {file, marker, given, NULL};
     char *argv[4];
     memcpy(argv, words, sizeof(argv)); // posix_spawn writes to none of them
     int error = posix_spawn_file_actions_init(&actions);
@@ -249,10 +259,10 @@ int mplat_process_fork(const mplat_start *start, mplat_child *ret_child)
     return fill_child(ret_child, pid, wire[0]);
 }
 
-static int take_fds(bool has_extra, mplat_handle *ret_extra)
+static int take_fds(bool has_bag, bool has_extra, mplat_handle *ret_extra)
 {
-    const int last = has_extra ? EXTRA_FD : ARENA_FD;
-    for (int fd = WIRE_FD; fd <= last; fd++) {
+    const int last = MPROC__EXTRA_FD(has_bag) - (has_extra ? 0 : 1);
+    for (int fd = MPROC__WIRE_FD; fd <= last; fd++) {
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
             return mproc__fail(MPROC_EINVAL,
                                "%s is for mproc's own use: it started no such process", marker);
@@ -261,31 +271,36 @@ static int take_fds(bool has_extra, mplat_handle *ret_extra)
 #ifndef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
     mproc__posix_close_from(last + 1);
 #endif
-    *ret_extra = (mplat_handle){has_extra ? EXTRA_FD : -1};
+    *ret_extra = (mplat_handle){has_extra ? last : -1};
     return MPROC_OK;
 }
 
 int mplat_boot_take(int argc, char **argv, mplat_boot *ret_boot, mplat_arena *ret_arena,
                     mplat_child *ret_parent, mplat_handle *ret_extra)
 {
-    if (argc < 3 || strcmp(argv[1], marker) != 0) {
+    if (argc < 3 || strcmp(argv[1], marker) != 0 || strlen(argv[2]) != 2) {
         return 0;
     }
     int fds[MPROC__POSIX_MAX_FDS];
     size_t n_fds = 0;
     struct ucred parent = {0};
     socklen_t size = sizeof(parent);
-    int rc = take_fds(argv[2][0] == '+', ret_extra);
+    const bool has_bag = argv[2][0] == '+';
+    const int wire = MPROC__WIRE_FD;
+    int rc = take_fds(has_bag, argv[2][1] == '+', ret_extra);
     if (rc < 0 ||
-        (rc = mproc__posix_receive(WIRE_FD, ret_boot, sizeof(*ret_boot), fds, &n_fds, 0)) < 0 ||
-        (rc = mproc__posix_die_with(WIRE_FD)) < 0) {
+        (rc = mproc__posix_receive(wire, ret_boot, sizeof(*ret_boot), fds, &n_fds, 0)) < 0 ||
+        (rc = mproc__posix_die_with(wire)) < 0) {
         return rc;
     }
-    if (mproc__posix_is_orphaned(WIRE_FD)) {
+    if (mproc__posix_is_orphaned(wire)) {
         return mproc__fail(MPROC_EPEER, "the process that started this one is gone");
     }
-    (void)getsockopt(WIRE_FD, SOL_SOCKET, SO_PEERCRED, &parent, &size);
-    *ret_parent = (mplat_child){.who = {.pid = parent.pid}, .sentinel = {WIRE_FD}, .tree = {-1}};
-    rc = mplat_arena_attach((mplat_handle){ARENA_FD}, ret_boot->arena_size, ret_arena);
+    (void)getsockopt(wire, SOL_SOCKET, SO_PEERCRED, &parent, &size);
+    *ret_parent = (mplat_child){.who = {.pid = parent.pid}, .sentinel = {wire}, .tree = {-1}};
+    rc = mplat_arena_attach((mplat_handle){MPROC__ARENA_FD}, ret_boot->arena_size, ret_arena);
+    if (rc >= 0 && has_bag) {
+        ret_arena->bag = mproc__posix_bag_at(MPROC__BAG_IN_FD, MPROC__BAG_OUT_FD);
+    }
     return rc < 0 ? rc : 1;
 }

@@ -43,7 +43,7 @@ static DWORD try_create(uint64_t size, mplat_arena *ret_arena)
         (void)CloseHandle(section);
         return error;
     }
-    *ret_arena = (mplat_arena){mproc__win_handle(section), base, size};
+    *ret_arena = (mplat_arena){mproc__win_handle(section), base, size, MPLAT_NO_BAG};
     return ERROR_SUCCESS;
 }
 
@@ -69,7 +69,7 @@ int mplat_arena_attach(mplat_handle handle, uint64_t size, mplat_arena *ret_aren
         return mproc__fail_os((int)GetLastError(), "mapping the family's arena of %llu bytes",
                               (unsigned long long)size);
     }
-    *ret_arena = (mplat_arena){handle, base, size};
+    *ret_arena = (mplat_arena){handle, base, size, MPLAT_NO_BAG};
     return 0;
 }
 
@@ -102,5 +102,5 @@ void mplat_arena_detach(mplat_arena *arena)
         (void)UnmapViewOfFile(arena->base);
     }
     mplat_handle_close(arena->handle);
-    *arena = (mplat_arena){MPLAT_NO_HANDLE, NULL, 0};
+    *arena = MPLAT_NO_ARENA;
 }

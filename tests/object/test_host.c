@@ -82,7 +82,7 @@ static int check_descriptors(const mproc_args *args)
         n_more++;
     }
     (void)closedir(directory);
-    CHILD_CHECK(n_more <= 3);
+    CHILD_CHECK(n_more <= 5);
     return 0;
 }
 
