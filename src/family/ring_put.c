@@ -249,6 +249,7 @@ int mproc__ring_close(struct mproc__ring_shm *ring)
         mproc__ring_get_end(&end);
         (void)mplat_wake(mproc__low32(&ring->tail), INT32_MAX);
         (void)mplat_wake(mproc__low32(&ring->head), INT32_MAX);
+        mproc__bell_stir(&ring->getters);
     }
     return rc;
 }
