@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "mproc/connection.h"
 #include "mproc/event.h"
 #include "mproc/export.h"
 #include "mproc/process.h"
@@ -33,9 +34,10 @@ MPROC_BEGIN_DECLS
  * another one's when the call returns. For a timer there is the timeout.
  */
 typedef enum mproc_wait_type {
-    MPROC_WAIT_QUEUE = 1, /**< an item is in it, or it has been shut down */
-    MPROC_WAIT_EVENT,     /**< it is set, or has been set since the call began */
-    MPROC_WAIT_PROCESS,   /**< it has ended; mproc_process_join is still to be called */
+    MPROC_WAIT_QUEUE = 1,  /**< an item is in it, or it has been shut down */
+    MPROC_WAIT_CONNECTION, /**< a whole message can be received, or the other end is gone */
+    MPROC_WAIT_EVENT,      /**< it is set, or has been set since the call began */
+    MPROC_WAIT_PROCESS,    /**< it has ended; mproc_process_join is still to be called */
     /**
      * A descriptor or handle of the system's own. POSIX: something can be read from it, or the other side
      * is gone, or it is in error. Windows: it is signalled, and is taken as WaitForSingleObject takes it:
@@ -50,6 +52,7 @@ typedef struct mproc_wait_item {
     bool is_ready; /**< set by mproc_wait, true or false */
     union {
         mproc_queue *queue;
+        mproc_connection *connection;
         mproc_event *event;
         mproc_process *process; /**< a child of this process, or its parent */
         mproc_os_handle native;
@@ -72,7 +75,7 @@ typedef struct mproc_wait_item {
  *
  * @return how many are ready; 0: none was in time (Python: [])
  * @return MPROC_EINVAL  there is nothing to wait for, or an item is NULL or a handle that is not open
- * @return MPROC_ESTATE  a process is this one, or another one's child
+ * @return MPROC_ESTATE  a process is this one, or another one's child; a connection can only send
  *         or another negative status: MPROC_ENOMEM, MPROC_EMFILE
  *
  * @blocking  looks for some microseconds, then sleeps; each round looks at all of them
@@ -102,6 +105,15 @@ static inline mproc_wait_item mproc__wait_event(mproc_event *event)
     return item;
 }
 
+static inline mproc_wait_item mproc__wait_connection(mproc_connection *connection)
+{
+    mproc_wait_item item;
+    item.type = MPROC_WAIT_CONNECTION;
+    item.is_ready = false;
+    item.as.connection = connection;
+    return item;
+}
+
 static inline mproc_wait_item mproc__wait_process(mproc_process *process)
 {
     mproc_wait_item item;
@@ -128,7 +140,7 @@ static inline mproc_wait_item mproc__wait_handle(void *handle)
 MPROC_END_DECLS
 
 /**
- * An item of what `x` is: a queue, an event, a process, a descriptor (any signed integer) or a HANDLE.
+ * An item of what `x` is: a queue, an event, a connection, a process, a descriptor (any signed integer) or a HANDLE.
  */
 #ifdef __cplusplus
 
@@ -143,6 +155,11 @@ inline mproc_wait_item wait_item(mproc_queue *queue)
 inline mproc_wait_item wait_item(mproc_event *event)
 {
     return mproc__wait_event(event);
+}
+
+inline mproc_wait_item wait_item(mproc_connection *connection)
+{
+    return mproc__wait_connection(connection);
 }
 
 inline mproc_wait_item wait_item(mproc_process *process)
@@ -177,6 +194,7 @@ inline mproc_wait_item wait_item(void *handle)
     _Generic((x), \
         mproc_queue *: mproc__wait_queue, \
         mproc_event *: mproc__wait_event, \
+        mproc_connection *: mproc__wait_connection, \
         mproc_process *: mproc__wait_process, \
         int: mproc__wait_native, \
         long: mproc__wait_native, \

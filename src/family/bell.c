@@ -56,7 +56,8 @@ void mproc__bell_watch(struct mproc__bell_shm *bell)
     }
 }
 
-void mproc__bell_stir(struct mproc__bell_shm *bell)
+/** The word has changed, and a full barrier has followed. */
+static void stir(struct mproc__bell_shm *bell)
 {
     uint32_t old = mproc__load32_relaxed(&bell->word);
     while ((old & WATCHED) != 0 && !mproc__cas32(&bell->word, &old, old & ~WATCHED)) {
@@ -65,6 +66,12 @@ void mproc__bell_stir(struct mproc__bell_shm *bell)
         MPROC__KILLPOINT("bell.unwatched"); /* DEATH: the watchers look again */
         mproc__stir_marked(&bell->marks);
     }
+}
+
+void mproc__bell_stir(struct mproc__bell_shm *bell)
+{
+    mproc__fence();
+    stir(bell);
 }
 
 /** Take notes away, unless there are others by now. */
@@ -76,7 +83,7 @@ static void forget(struct mproc__bell_shm *bell, uint32_t notes)
 void mproc__bell_wake(struct mproc__bell_shm *bell, uint32_t *word, uint64_t n, uint32_t notes)
 {
     int most = n < INT32_MAX ? (int)n : INT32_MAX;
-    mproc__bell_stir(bell);
+    stir(bell);
     uint32_t now = mproc__load32_acquire(&bell->word);
     if ((now & (ONE | SEVERAL)) == 0) {
         return;

@@ -52,7 +52,7 @@ bool mproc__bell_await_vigilantly(struct mproc__bell_shm *bell, uint32_t *word, 
 /** From here on the calling thread's stir changes when the bell is rung, once: see stir.h. */
 void mproc__bell_watch(struct mproc__bell_shm *bell);
 
-/** Stir those who watch. */
+/** Stir those who watch a word, which has changed. */
 void mproc__bell_stir(struct mproc__bell_shm *bell);
 
 /** What has been noted so far: to be read before the word is changed. */

@@ -166,4 +166,5 @@ static void watch(struct mproc_object *object)
     }
 }
 
-const struct mproc__waitable mproc__event_waitable = {look, is_ready, watch};
+const struct mproc__waitable mproc__event_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch};

@@ -417,4 +417,5 @@ static void watch(struct mproc_object *object)
     mproc__bell_watch(&shm->ring.getters);
 }
 
-const struct mproc__waitable mproc__queue_waitable = {look, is_ready, watch};
+const struct mproc__waitable mproc__queue_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wait.c: mproc_wait: one wait for queues, events, processes and handles.
+ * wait.c: mproc_wait: one wait for connections, queues, events, processes and handles.
  *
  * How      Objects change words of the arena: the caller has each of them change its stir (family/stir.h),
  *          and sleeps on that. Processes and handles are the system's: for them alone it has a call of
@@ -16,6 +16,8 @@
 #include "family/family.h"
 #include "family/note.h"
 #include "family/stir.h"
+#include "family/watch.h"
+#include "object/connection.h"
 #include "object/process.h"
 #include "object/waitable.h"
 
@@ -25,6 +27,7 @@ typedef struct waiting {
     size_t count;
     uint32_t *before; /* what each item that is an object was like when the call began */
     size_t n_objects;
+    bool is_vigilant; /* one of them is */
     mplat_handle *handles; /* of the others */
     size_t *places;        /* their items */
     bool *ready;           /* whether they are */
@@ -41,6 +44,8 @@ static const struct mproc__waitable *waitable_of(const mproc_wait_item *item)
         return &mproc__queue_waitable;
     case MPROC_WAIT_EVENT:
         return &mproc__event_waitable;
+    case MPROC_WAIT_CONNECTION:
+        return &mproc__connection_waitable;
     default:
         return NULL;
     }
@@ -53,6 +58,8 @@ static struct mproc_object *object_of(const mproc_wait_item *item)
         return item->as.queue != NULL ? &item->as.queue->object : NULL;
     case MPROC_WAIT_EVENT:
         return item->as.event != NULL ? &item->as.event->object : NULL;
+    case MPROC_WAIT_CONNECTION:
+        return item->as.connection != NULL ? &item->as.connection->object : NULL;
     default:
         return NULL;
     }
@@ -70,9 +77,13 @@ static int add_object(waiting *w, size_t place)
     if (object == NULL) {
         return no_item(place);
     }
-    w->before[place] = waitable_of(&w->items[place])->look(object);
+    const struct mproc__waitable *waitable = waitable_of(&w->items[place]);
+    w->before[place] = waitable->look(object);
     w->n_objects++;
-    return MPROC_OK;
+    w->is_vigilant = w->is_vigilant || waitable->is_vigilant;
+    return w->items[place].type == MPROC_WAIT_CONNECTION
+               ? mproc__connection_check_wait(w->items[place].as.connection)
+               : MPROC_OK;
 }
 
 static int add_handle(waiting *w, size_t place)
@@ -184,6 +195,7 @@ static int look_out(const waiting *w, uint32_t *word, mplat_lookout **lookout)
 static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
 {
     uint32_t *word = mproc__stir_mine();
+    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     mplat_lookout *lookout = NULL;
     int rc;
     for (;;) {
@@ -201,7 +213,10 @@ static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
         if (rc < 0) {
             break;
         }
-        (void)mproc__stir_await(word, seen, deadline, NULL);
+        // Whoever has died may have been the last to have a connection's other end.
+        if (mproc__stir_await(word, seen, deadline, w->is_vigilant ? &vigil : NULL)) {
+            mproc__member_bury_gone();
+        }
     }
     mplat_lookout_end(lookout, w->ready);
     return rc;

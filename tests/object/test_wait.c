@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_wait.c: mproc_wait: one wait for queues, events, processes and handles.
+ * test_wait.c: mproc_wait: one wait for connections, queues, events, processes and handles.
  */
 #include "object/sync_test.h"
 
@@ -70,6 +70,8 @@ static void test_wait__refuses_nonsense(void)
                            "wait: item 1 is NULL, or nothing that can be waited for");
     items[1] = MPROC_WAIT_ITEM((mproc_event *)NULL);
     CU_ASSERT_EQUAL(mproc_wait(items, 2, MPROC_NOWAIT), MPROC_EINVAL);
+    items[1] = MPROC_WAIT_ITEM((mproc_connection *)NULL);
+    CU_ASSERT_EQUAL(mproc_wait(items, 2, MPROC_NOWAIT), MPROC_EINVAL);
     items[1] = MPROC_WAIT_ITEM((mproc_process *)NULL);
     CU_ASSERT_EQUAL(mproc_wait(items, 2, MPROC_NOWAIT), MPROC_EINVAL);
     items[1] = MPROC_WAIT_ITEM(-1);
@@ -114,6 +116,28 @@ static void test_wait__an_event_that_is_set(void)
     CU_ASSERT_EQUAL(mproc_event_clear(event), MPROC_OK);
     CU_ASSERT_EQUAL(wait_for(&item, 1, BRIEF), 0);
     mproc_event_close(event);
+}
+
+static void test_wait__a_connection_that_has_a_message(void)
+{
+    const mproc_pipe_options one_way = {.is_one_way = true};
+    mproc_connection *in;
+    mproc_connection *out;
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&in, &out, &one_way), MPROC_OK);
+    mproc_wait_item item = MPROC_WAIT_ITEM(in);
+    mproc_wait_item wrong = MPROC_WAIT_ITEM(out);
+    CU_ASSERT_EQUAL(mproc_wait(&wrong, 1, MPROC_NOWAIT), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, BRIEF), 0);
+    CU_ASSERT_EQUAL(mproc_connection_send(out, MPROC_VALUE(5), MPROC_NOWAIT), MPROC_OK);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1);
+    mproc_value value;
+    CU_ASSERT_EQUAL(mproc_connection_recv(in, &value, MPROC_NOWAIT), MPROC_OK);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, BRIEF), 0);
+    mproc_connection_close(out); // the last of the other end
+    CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1);
+    CU_ASSERT_EQUAL(mproc_connection_recv(in, &value, MPROC_NOWAIT), MPROC_ECLOSED);
+    mproc_connection_close(in);
 }
 
 static int await_event(const mproc_args *args)
@@ -228,6 +252,7 @@ static int do_deed(const mproc_args *args)
     case END:
         return 0;
     case BE_KILLED:
+        CHILD_CHECK(mproc_queue_put(queue, MPROC_VALUE(8), MPROC_NOWAIT) == 0);
         break;
     }
     return stay();
@@ -253,6 +278,8 @@ static void wait_for_deed(enum deed deed, bool has_handle, bool has_child)
         items[count++] = MPROC_WAIT_ITEM(child);
     }
     if (deed == BE_KILLED) {
+        CU_ASSERT_EQUAL(wait_for(items, count, LIMIT), 1);
+        CU_ASSERT_EQUAL(get(queue), 8);
         CU_ASSERT_EQUAL(wait_for(items, count, BRIEF), 0);
         CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
     }
@@ -281,6 +308,63 @@ static void test_wait__sleeps_on_objects_and_handles(void)
     wait_for_deed(SET, true, true);
     wait_for_deed(END, true, true);
     wait_for_deed(BE_KILLED, false, true);
+}
+
+static int do_deed_to_connection(const mproc_args *args)
+{
+    mproc_connection *connection;
+    mproc_block *block;
+    int deed;
+    CHILD_CHECK(MPROC_UNPACK(args, &connection, &block, &deed) == 0);
+    add_word(words_of(block)); // from here on the other end is in nobody else's hands
+    await_sleeper();
+    if (deed == PUT) {
+        CHILD_CHECK(mproc_connection_send(connection, MPROC_VALUE(7), MPROC_NOWAIT) == 0);
+        return stay();
+    }
+    if (deed == SHUT_DOWN) {
+        mproc_connection_close(connection);
+        return stay();
+    }
+    return deed == END ? 0 : stay();
+}
+
+/** A message, or the last of the other end's holders gone, however that comes about. */
+static void wait_for_connection(enum deed deed, bool has_handle)
+{
+    mproc_queue *queue = make_queue();
+    mproc_block *block = make_words(1);
+    mplat_handle handle = make_handle();
+    mproc_connection *ours;
+    mproc_connection *theirs;
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ours, &theirs, NULL), MPROC_OK);
+    mproc_process *child = start(do_deed_to_connection, MPROC_ARGS(theirs, block, (int)deed));
+    mproc_connection_close(theirs);
+    CU_ASSERT(await_word(words_of(block), 1));
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(queue), MPROC_WAIT_ITEM(ours),
+                               MPROC_WAIT_ITEM(handle.os)};
+    if (deed == BE_KILLED) {
+        CU_ASSERT_EQUAL(wait_for(items, has_handle ? 3 : 2, BRIEF), 0);
+        CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    }
+    CU_ASSERT_EQUAL(wait_for(items, has_handle ? 3 : 2, LIMIT), 1);
+    CU_ASSERT(items[1].is_ready);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    (void)end_of(child);
+    mproc_connection_close(ours);
+    mproc_queue_close(queue);
+    mproc_block_close(block);
+    mplat_handle_close(handle);
+}
+
+static void test_wait__sleeps_on_connections(void)
+{
+    wait_for_connection(PUT, false);
+    wait_for_connection(SHUT_DOWN, false);
+    wait_for_connection(END, false);
+    wait_for_connection(BE_KILLED, false);
+    wait_for_connection(PUT, true);
+    wait_for_connection(BE_KILLED, true);
 }
 
 struct raiser {
@@ -610,12 +694,14 @@ static void test_wait__leaves_nothing_behind(void)
 static const testlib_case cases[] = {
     {"refuses_nonsense", test_wait__refuses_nonsense},
     {"a_queue_that_has_an_item", test_wait__a_queue_that_has_an_item},
+    {"a_connection_that_has_a_message", test_wait__a_connection_that_has_a_message},
     {"an_event_that_is_set", test_wait__an_event_that_is_set},
     {"a_process_that_has_ended", test_wait__a_process_that_has_ended},
     {"a_handle_of_the_systems", test_wait__a_handle_of_the_systems},
     {"marks_all_that_are_ready", test_wait__marks_all_that_are_ready},
     {"sleeps_on_objects", test_wait__sleeps_on_objects},
     {"sleeps_on_objects_and_handles", test_wait__sleeps_on_objects_and_handles},
+    {"sleeps_on_connections", test_wait__sleeps_on_connections},
     {"a_handle_among_objects", test_wait__a_handle_among_objects},
     {"hundreds_of_handles", test_wait__hundreds_of_handles},
     {"hundreds_of_queues", test_wait__hundreds_of_queues},
