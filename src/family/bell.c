@@ -35,18 +35,6 @@ void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t ex
     }
 }
 
-bool mproc__bell_await_vigilantly(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
-                                  mproc__deadline deadline, struct mproc__vigil *vigil)
-{
-    if (mproc__spin(word, expected)) {
-        return false;
-    }
-    note(bell);
-    MPROC__KILLPOINT("bell.noted");
-    return mproc__load32(word) == expected &&
-           mproc__sleep_vigilantly(word, expected, deadline, vigil);
-}
-
 void mproc__bell_watch(struct mproc__bell_shm *bell)
 {
     mproc__stir_mark(&bell->marks);

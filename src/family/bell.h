@@ -18,13 +18,10 @@
 #ifndef MPROC_FAMILY_BELL_H
 #define MPROC_FAMILY_BELL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
 #include "base/deadline.h"
-
-struct mproc__vigil;
 
 struct mproc__bell_shm {
     uint32_t word;
@@ -44,10 +41,6 @@ struct mproc__bell_shm {
  */
 void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
                        mproc__deadline deadline);
-
-/** The same for who must notice when a process is killed: as mproc__sleep_vigilantly. */
-bool mproc__bell_await_vigilantly(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
-                                  mproc__deadline deadline, struct mproc__vigil *vigil);
 
 /** From here on the calling thread's stir changes when the bell is rung, once: see stir.h. */
 void mproc__bell_watch(struct mproc__bell_shm *bell);

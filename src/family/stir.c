@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "family/layout.h"
+#include "family/sleep.h"
 #include "family/thread.h"
 
 #define SLEEPERS 1u
@@ -51,16 +52,10 @@ void mproc__stir_marked(uint64_t *marks)
     }
 }
 
-bool mproc__stir_await(uint32_t *stir, uint32_t seen, mproc__deadline deadline,
-                       struct mproc__vigil *vigil)
+void mproc__stir_await(uint32_t *stir, uint32_t seen, mproc__deadline deadline)
 {
-    bool is_new = (seen & SLEEPERS) == 0;
-    if (mproc__spin(stir, seen) || (is_new && !mproc__cas32(stir, &seen, seen | SLEEPERS))) {
-        return false;
+    if (!mproc__spin(stir, seen) &&
+        ((seen & SLEEPERS) != 0 || mproc__cas32(stir, &seen, seen | SLEEPERS))) {
+        (void)mproc__sleep(stir, seen | SLEEPERS, deadline, NULL);
     }
-    if (vigil != NULL) {
-        return mproc__sleep_vigilantly(stir, seen | SLEEPERS, deadline, vigil);
-    }
-    (void)mproc__sleep(stir, seen | SLEEPERS, deadline, NULL);
-    return false;
 }

@@ -17,11 +17,9 @@
 #ifndef MPROC_FAMILY_STIR_H
 #define MPROC_FAMILY_STIR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/deadline.h"
-#include "family/sleep.h"
 
 /** The calling thread's stir; it has entered. */
 uint32_t *mproc__stir_mine(void);
@@ -35,13 +33,7 @@ void mproc__stir_marked(uint64_t *marks);
 /** Stir those who sleep on a stir. */
 void mproc__stir(uint32_t *stir);
 
-/**
- * Until the stir is no longer what was seen, or for a slice, or time is up: look at it for a while, then
- * sleep.
- *
- * @param vigil  NULL, or as mproc__sleep_vigilantly, whose result it returns
- */
-bool mproc__stir_await(uint32_t *stir, uint32_t seen, mproc__deadline deadline,
-                       struct mproc__vigil *vigil);
+/** Look at the stir for a while, then sleep, until it is no longer what was seen: as mproc__bell_await. */
+void mproc__stir_await(uint32_t *stir, uint32_t seen, mproc__deadline deadline);
 
 #endif

@@ -256,7 +256,7 @@ static void watch(struct mproc_object *object)
 }
 
 const struct mproc__waitable mproc__connection_waitable = {
-    .look = look, .is_ready = is_ready, .watch = watch, .is_vigilant = true};
+    .look = look, .is_ready = is_ready, .watch = watch, .needs_peers = true};
 
 /* ---- state ----------------------------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/note.h"
+#include "family/sleep.h"
 #include "family/stir.h"
 #include "family/watch.h"
 #include "object/connection.h"
@@ -27,7 +28,7 @@ typedef struct waiting {
     size_t count;
     uint32_t *before; /* what each item that is an object was like when the call began */
     size_t n_objects;
-    bool is_vigilant; /* one of them is */
+    bool needs_peers; /* one of them does */
     mplat_handle *handles; /* of the others */
     size_t *places;        /* their items */
     bool *ready;           /* whether they are */
@@ -80,7 +81,7 @@ static int add_object(waiting *w, size_t place)
     const struct mproc__waitable *waitable = waitable_of(&w->items[place]);
     w->before[place] = waitable->look(object);
     w->n_objects++;
-    w->is_vigilant = w->is_vigilant || waitable->is_vigilant;
+    w->needs_peers = w->needs_peers || waitable->needs_peers;
     return w->items[place].type == MPROC_WAIT_CONNECTION
                ? mproc__connection_check_wait(w->items[place].as.connection)
                : MPROC_OK;
@@ -195,7 +196,6 @@ static int look_out(const waiting *w, uint32_t *word, mplat_lookout **lookout)
 static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
 {
     uint32_t *word = mproc__stir_mine();
-    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     mplat_lookout *lookout = NULL;
     int rc;
     for (;;) {
@@ -213,10 +213,7 @@ static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
         if (rc < 0) {
             break;
         }
-        // Whoever has died may have been the last to have a connection's other end.
-        if (mproc__stir_await(word, seen, deadline, w->is_vigilant ? &vigil : NULL)) {
-            mproc__member_bury_gone();
-        }
+        mproc__stir_await(word, seen, deadline);
     }
     mplat_lookout_end(lookout, w->ready);
     return rc;
@@ -242,7 +239,9 @@ static int wait_for_objects(const waiting *w, mproc__deadline deadline)
 static int wait_for_any(const waiting *w, mproc_timeout timeout)
 {
     int rc = look(w);
-    if (rc == 0 && timeout != MPROC_NOWAIT) {
+    if (rc == 0 && timeout == MPROC_NOWAIT && w->needs_peers && mproc__family_enter() >= 0) {
+        mproc__watch_look(); // the next call finds out; who sleeps leaves that to the watch
+    } else if (rc == 0 && timeout != MPROC_NOWAIT) {
         mproc__deadline deadline = mproc__deadline_in(timeout);
         rc = w->n_objects > 0 ? wait_for_objects(w, deadline)
                               : mplat_handles_wait(w->handles, w->n_handles, deadline, w->ready);

@@ -16,7 +16,7 @@ struct mproc__waitable {
     bool (*is_ready)(const struct mproc_object *object, uint32_t before);
     /** Have the calling thread's stir changed, once, when it may have become ready: see stir.h. */
     void (*watch)(struct mproc_object *object);
-    bool is_vigilant; /**< others' end may make it ready, which is known when they are buried */
+    bool needs_peers; /**< the death of the last of others makes it ready, when they are buried */
 };
 
 extern const struct mproc__waitable mproc__queue_waitable;

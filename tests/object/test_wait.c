@@ -322,10 +322,6 @@ static int do_deed_to_connection(const mproc_args *args)
         CHILD_CHECK(mproc_connection_send(connection, MPROC_VALUE(7), MPROC_NOWAIT) == 0);
         return stay();
     }
-    if (deed == SHUT_DOWN) {
-        mproc_connection_close(connection);
-        return stay();
-    }
     return deed == END ? 0 : stay();
 }
 
@@ -360,7 +356,6 @@ static void wait_for_connection(enum deed deed, bool has_handle)
 static void test_wait__sleeps_on_connections(void)
 {
     wait_for_connection(PUT, false);
-    wait_for_connection(SHUT_DOWN, false);
     wait_for_connection(END, false);
     wait_for_connection(BE_KILLED, false);
     wait_for_connection(PUT, true);
