@@ -28,7 +28,7 @@ typedef struct waiting {
     size_t count;
     uint32_t *before; /* what each item that is an object was like when the call began */
     size_t n_objects;
-    bool needs_peers; /* one of them does */
+    bool needs_peers;      /* one of them does */
     mplat_handle *handles; /* of the others */
     size_t *places;        /* their items */
     bool *ready;           /* whether they are */
