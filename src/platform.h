@@ -293,6 +293,49 @@ int mplat_wait(uint32_t *word, uint32_t expected, int64_t deadline, mplat_life *
  */
 int mplat_wake(uint32_t *word, int n);
 
+/* ---- waiting for handles --------------------------------------------------------------------- */
+
+/**
+ * Wait until at least one of `count` handles is ready; any number of them. Those of other makers too:
+ * a descriptor is when something can be read, its other side is gone, or it is in error; a HANDLE when it
+ * is signalled, and then it is taken.
+ *
+ * @param ready  set for those that are; who is already is not looked at again where a look takes
+ * @return how many, 0 (time is up), MPROC_EINVAL (one is not open) or MPROC_ENOMEM
+ */
+int mplat_handles_wait(const mplat_handle *handles, size_t count, int64_t deadline, bool *ready);
+
+/**
+ * Wait until one of `count` sentinels has fired; any number of them.
+ *
+ * @return 0 and the place of one, MPROC_ETIMEDOUT, or MPROC_ENOMEM
+ */
+int mplat_sentinel_wait(const mplat_handle *sentinels, size_t count, int64_t deadline,
+                        size_t *ret_index);
+
+/** Somebody who looks after handles while the caller sleeps on something else. */
+typedef struct mplat_lookout mplat_lookout;
+
+/**
+ * Begin: in another thread, call `fn` once when one of the handles is ready. No signal is handled in
+ * that thread, and a copy of the process made by fork does not have it.
+ *
+ * @param handles  not empty; they stay open until the end
+ * @return 0, or what the system says
+ */
+int mplat_lookout_begin(const mplat_handle *handles, size_t count, void (*fn)(void *arg), void *arg,
+                        mplat_lookout **ret_lookout);
+
+/** Whether `fn` is about to be called, or has been. */
+bool mplat_lookout_is_over(const mplat_lookout *lookout);
+
+/**
+ * End it: `fn` is not called any more, and the thread is gone. NULL is fine.
+ *
+ * @param ready  as mplat_handles_wait: set for those that the lookout has taken
+ */
+void mplat_lookout_end(mplat_lookout *lookout, bool *ready);
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /** A process, safely against reuse of its number. */
@@ -402,14 +445,6 @@ int mplat_process_reap(const mplat_child *child, mplat_exit *ret_exit);
 
 /** The signal that an exit code stands for, 0 if none; always 0 where there are no signals. */
 int mplat_signal_of(int32_t code);
-
-/**
- * Wait until one of `count` sentinels has fired; any number of them.
- *
- * @return 0 and the place of one, MPROC_ETIMEDOUT, or MPROC_ENOMEM
- */
-int mplat_sentinel_wait(const mplat_handle *sentinels, size_t count, int64_t deadline,
-                        size_t *ret_index);
 
 /** What a new process changes about itself before it runs anything. Zero: nothing. */
 typedef struct mplat_setup {

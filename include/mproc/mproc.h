@@ -31,6 +31,7 @@
 #include "mproc/timeout.h"
 #include "mproc/value.h"
 #include "mproc/version.h"
+#include "mproc/wait.h"
 #include "mproc/waits.h"
 
 #endif

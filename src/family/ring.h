@@ -64,7 +64,7 @@ struct mproc__ring_shm {
     uint32_t may_grow;              /**< constant */
     struct mproc__bell_shm getters; /**< for those who sleep on the tail */
     struct mproc__bell_shm putters; /**< ... on the head */
-    uint32_t reserved[11];
+    uint64_t reserved[2];
 
     struct {
         struct mproc__mutex_shm mutex;

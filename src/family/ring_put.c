@@ -261,6 +261,7 @@ int mproc__ring_close(struct mproc__ring_shm *ring)
         mproc__ring_get_end(&end);
         (void)mplat_wake(mproc__low32(&ring->tail), INT32_MAX);
         (void)mplat_wake(mproc__low32(&ring->head), INT32_MAX);
+        mproc__bell_stir(&ring->getters);
     }
     return rc;
 }
@@ -276,6 +277,7 @@ static void lose(uint64_t *position)
 void mproc__ring_lose_putters(struct mproc__ring_shm *ring)
 {
     lose(&ring->tail);
+    mproc__bell_stir(&ring->getters);
 }
 
 void mproc__ring_lose_getters(struct mproc__ring_shm *ring)

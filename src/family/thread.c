@@ -31,6 +31,11 @@ static struct mproc__thread_shm *slot_of(mproc__thread_id id)
     return place == 0 || place > n ? NULL : slot_at(place - 1);
 }
 
+uint32_t mproc__thread_index(mproc__thread_id id)
+{
+    return ((uint32_t)(id >> INDEX_SHIFT) & INDEX_MASK) - 1;
+}
+
 static mproc__thread_id id_of(uint32_t index, uint64_t generation)
 {
     return generation << GENERATION_SHIFT | (uint64_t)(index + 1) << INDEX_SHIFT;

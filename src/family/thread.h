@@ -72,6 +72,9 @@ void mproc__thread_leave(void);
 /** In the copy made by fork: the slot is the parent's, forget it. */
 void mproc__thread_forget(void);
 
+/** The place of its slot among all. */
+uint32_t mproc__thread_index(mproc__thread_id id);
+
 /** The life token of a thread named by an id, bit 0 ignored; to sleep on. NULL for no valid id. */
 mplat_life *mproc__thread_life(mproc__thread_id id);
 

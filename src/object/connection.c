@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "object/waitable.h"
 
 #include <string.h>
 
@@ -225,6 +226,38 @@ int mproc_connection_poll(mproc_connection *connection, mproc_timeout timeout)
                ? mproc__fail_shortly(rc, "poll: timed out; there is nothing to be received")
                : rc;
 }
+
+/* ---- for who waits for other things, too ------------------------------------------------------ */
+
+int mproc__connection_check_wait(const mproc_connection *connection)
+{
+    int rc = check(connection, MPROC__CONNECTION_READS, "wait");
+    bool is_fit = rc >= 0 && transport_of(&connection->object)->watch != NULL;
+    return rc < 0 || is_fit
+               ? rc
+               : mproc__fail(MPROC_ENOTSUP,
+                             "wait: not for a connection of this kind among other things");
+}
+
+static uint32_t look(const struct mproc_object *object)
+{
+    (void)object;
+    return 0; // a message that has come and gone again was another one's
+}
+
+static bool is_ready(const struct mproc_object *object, uint32_t before)
+{
+    (void)before;
+    return transport_of(object)->is_ready((const mproc_connection *)(const void *)object);
+}
+
+static void watch(struct mproc_object *object)
+{
+    transport_of(object)->watch(MPROC__CONTAINER(object, mproc_connection, object));
+}
+
+const struct mproc__waitable mproc__connection_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch, .needs_peers = true};
 
 /* ---- state ----------------------------------------------------------------------------------- */
 

@@ -65,6 +65,14 @@ struct mproc__transport {
     /** Wait for a whole message or the end. 0, MPROC_ETIMEDOUT, or another status with a sentence. */
     int (*poll)(mproc_connection *connection, mproc__deadline deadline);
 
+    /**
+     * For mproc_wait: whether there is a whole message or the end, and have the calling thread's stir changed
+     * when there may be one (family/stir.h). NULL, both of them: it cannot be waited for together with
+     * other things.
+     */
+    bool (*is_ready)(const mproc_connection *connection);
+    void (*watch)(mproc_connection *connection);
+
     /** What the system knows it by; NULL: nothing. 0, or a status with a sentence. */
     int (*handle)(const mproc_connection *connection, mproc_os_handle *ret_handle);
 
@@ -101,6 +109,12 @@ int mproc__receipt_check(mproc__receipt *receipt, uint64_t size);
 
 /** Check a message and take it over. 0, or what was returned: then it stays. */
 int mproc__receipt_open(mproc__receipt *receipt, const mproc__ring_item *item);
+
+/**
+ * Whether a connection, which may be NULL, can be waited for together with other things. 0, MPROC_EINVAL,
+ * MPROC_ESTATE (it can only send) or MPROC_ENOTSUP.
+ */
+int mproc__connection_check_wait(const mproc_connection *connection);
 
 /* For object.c: see struct mproc__transport. */
 int mproc__connection_open_local(struct mproc_object *object);

@@ -2,7 +2,8 @@
 /*
  * event.c: mproc_event: a flag in one word.
  *
- * Layout  one word: bit 0 the flag, bit 1 somebody may sleep on it, above them how often it was set
+ * Layout  one word: bit 0 the flag, bit 1 somebody may sleep on it, bit 2 somebody watches who waits for
+ *         other things, too (stir.h), above them how often it was set. Beside it the watchers' marks
  * Commit  the compare-and-swap of the word
  * Death   killed between the word and the wake, the setter is found dead, and the sleepers look again
  */
@@ -15,15 +16,20 @@
 #include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
+#include "family/stir.h"
+#include "object/waitable.h"
 
 #include <stddef.h>
 
 #define SET 1u
 #define SLEEPERS 2u
-#define ONE_SET 4u
+#define WATCHED 4u
+#define ONE_SET 8u
 
 struct event_shm {
     uint32_t word;
+    uint32_t reserved;
+    uint64_t marks;
 };
 
 static struct event_shm *shm_of(const mproc_event *event)
@@ -53,16 +59,20 @@ int mproc_event_set(mproc_event *event)
     if (event == NULL) {
         return no_event("set");
     }
-    uint32_t *word = &shm_of(event)->word;
+    struct event_shm *shm = shm_of(event);
+    uint32_t *word = &shm->word;
     uint32_t old = mproc__load32_relaxed(word);
     do {
         if (old & SET) {
             return MPROC_OK;
         }
-    } while (!mproc__cas32(word, &old, ((old & ~SLEEPERS) | SET) + ONE_SET));
+    } while (!mproc__cas32(word, &old, ((old & ~(SLEEPERS | WATCHED)) | SET) + ONE_SET));
     MPROC__KILLPOINT("event.set");
     if (old & SLEEPERS) {
         (void)mplat_wake(word, INT32_MAX);
+    }
+    if (old & WATCHED) {
+        mproc__stir_marked(&shm->marks);
     }
     return MPROC_OK;
 }
@@ -133,3 +143,28 @@ int mproc_event_wait(mproc_event *event, mproc_timeout timeout)
                ? wait_slowly(event, before, timeout)
                : mproc__fail_shortly(MPROC_ETIMEDOUT, "wait: timed out; the event is not set");
 }
+
+/* ---- for who waits for other things, too ------------------------------------------------------ */
+
+static uint32_t look(const struct mproc_object *object)
+{
+    const struct event_shm *shm = object->shm;
+    return mproc__load32_acquire(&shm->word);
+}
+
+static bool is_ready(const struct mproc_object *object, uint32_t before)
+{
+    return was_set(look(object), before);
+}
+
+static void watch(struct mproc_object *object)
+{
+    struct event_shm *shm = object->shm;
+    mproc__stir_mark(&shm->marks);
+    uint32_t old = mproc__load32_acquire(&shm->word);
+    while ((old & (SET | WATCHED)) == 0 && !mproc__cas32(&shm->word, &old, old | WATCHED)) {
+    }
+}
+
+const struct mproc__waitable mproc__event_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch};

@@ -237,8 +237,23 @@ static int poll_ring(mproc_connection *connection, mproc__deadline deadline)
     return rc;
 }
 
+/* ---- for who waits for other things, too ------------------------------------------------------ */
+
+static bool is_ready(const mproc_connection *connection)
+{
+    const struct mproc__ring_shm *ring = ring_to(connection);
+    return mproc__ring_count(ring) > 0 || mproc__ring_is_closed(ring);
+}
+
+static void watch(mproc_connection *connection)
+{
+    mproc__bell_watch(&ring_to(connection)->getters);
+}
+
 const struct mproc__transport mproc__transport_ring = {
     .send = send_ring,
     .receive = receive_ring,
     .poll = poll_ring,
+    .is_ready = is_ready,
+    .watch = watch,
 };

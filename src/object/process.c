@@ -120,6 +120,20 @@ static void unuse(mproc_process *process)
     }
 }
 
+int mproc__process_borrow(mproc_process *process, mplat_handle *ret_sentinel)
+{
+    int rc = use(process);
+    if (rc >= 0) {
+        *ret_sentinel = process->child.sentinel;
+    }
+    return rc;
+}
+
+void mproc__process_return(mproc_process *process)
+{
+    unuse(process);
+}
+
 static bool has_ended(mproc_process *process)
 {
     mproc__private_lock();

@@ -59,6 +59,10 @@ void mproc__children_watch_exit(void);
 /** Give up a call's use of a handle, or the handle's own; the last one frees it. */
 void mproc__process_release(mproc_process *process);
 
+/** The sentinel of a process that this one may wait for, until mproc__process_return; else MPROC_ESTATE. */
+int mproc__process_borrow(mproc_process *process, mplat_handle *ret_sentinel);
+void mproc__process_return(mproc_process *process);
+
 /** Find out how a child ended whose sentinel may have fired. 0, MPROC_ETIMEDOUT, other. */
 int mproc__process_await(mproc_process *process, mproc_timeout timeout);
 

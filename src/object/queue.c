@@ -15,6 +15,7 @@
 #include "family/object.h"
 #include "family/ring.h"
 #include "object/message.h"
+#include "object/waitable.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -394,3 +395,27 @@ int mproc_queue_join(mproc_queue *queue, mproc_timeout timeout)
         mproc__note_end();
     }
 }
+
+/* ---- for who waits for other things, too ------------------------------------------------------ */
+
+static uint32_t look(const struct mproc_object *object)
+{
+    (void)object;
+    return 0; // an item that has come and gone again was another one's
+}
+
+static bool is_ready(const struct mproc_object *object, uint32_t before)
+{
+    const struct queue_shm *shm = object->shm;
+    (void)before;
+    return mproc__ring_count(&shm->ring) > 0 || mproc__ring_is_closed(&shm->ring);
+}
+
+static void watch(struct mproc_object *object)
+{
+    struct queue_shm *shm = object->shm;
+    mproc__bell_watch(&shm->ring.getters);
+}
+
+const struct mproc__waitable mproc__queue_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch};

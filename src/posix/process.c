@@ -230,54 +230,6 @@ int mplat_process_reap(const mplat_child *child, mplat_exit *ret_exit)
     return MPROC_OK;
 }
 
-/** Wait for one descriptor of many; poll's timeout is coarse, so the deadline decides. */
-static int poll_until(struct pollfd *pollers, size_t count, int64_t deadline)
-{
-    for (;;) {
-        int64_t left = deadline == MPROC__NEVER ? -1 : deadline == 0 ? 0 : deadline - mplat_now();
-        left = deadline != MPROC__NEVER && left < 0 ? 0 : left;
-        struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000),
-                                   .tv_nsec = (long)(left % 1000000000)};
-        int n = ppoll(pollers, (nfds_t)count, left < 0 ? NULL : &timeout, NULL);
-        if (n > 0) {
-            return MPROC_OK;
-        }
-        if (n < 0 && errno != EINTR) {
-            return mproc__fail_os(errno, "cannot wait for %zu descriptors", count);
-        }
-        if (mproc__deadline_passed(deadline)) {
-            return mproc__fail(MPROC_ETIMEDOUT, "timed out");
-        }
-    }
-}
-
-int mplat_sentinel_wait(const mplat_handle *sentinels, size_t count, int64_t deadline,
-                        size_t *ret_index)
-{
-    struct pollfd few[16];
-    struct pollfd *pollers = few;
-    if (count > MPROC__COUNT(few)) {
-        pollers = mproc__calloc(count, sizeof(*pollers));
-        if (pollers == NULL) {
-            return mproc__fail(MPROC_ENOMEM, "no memory to wait for %zu processes", count);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        pollers[i] = (struct pollfd){.fd = (int)sentinels[i].os, .events = POLLIN};
-    }
-    int rc = poll_until(pollers, count, deadline);
-    for (size_t i = 0; i < count && rc >= 0; i++) {
-        if (pollers[i].revents != 0) {
-            *ret_index = i;
-            break;
-        }
-    }
-    if (pollers != few) {
-        mproc__free(pollers);
-    }
-    return rc;
-}
-
 void mplat_process_leave(int code)
 {
     (void)fflush(NULL);

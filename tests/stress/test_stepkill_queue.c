@@ -359,6 +359,102 @@ static void after_task(bool is_done)
     CU_ASSERT_EQUAL(survivor_end(0), 0);
 }
 
+/* ---- waiting for many ------------------------------------------------------------------------ */
+
+static mproc_queue *other;
+static mproc_event *event;
+
+static void make_watched(void)
+{
+    make_queue(SMALL, 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&other, NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), 0);
+}
+
+static void close_watched(void)
+{
+    close_queue();
+    mproc_queue_close(other);
+    mproc_event_close(event);
+}
+
+static int wait_for_many(mproc_timeout timeout)
+{
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(other), MPROC_WAIT_ITEM(event),
+                               MPROC_WAIT_ITEM(queue)};
+    int n = mproc_wait(items, 3, timeout);
+    return n == 1 && !items[2].is_ready ? -1 : n;
+}
+
+/** As take_one, with eyes for other things. */
+static int watch_and_take_one(void)
+{
+    int n = wait_for_many(SURVIVOR_LIMIT);
+    return n == 1 ? get(MPROC_NOWAIT) : -1;
+}
+
+static void one_watches(void)
+{
+    survivor_start(0, watch_and_take_one);
+    survivor_await_asleep(1);
+}
+
+static void three_watch(void)
+{
+    for (int i = 0; i < 3; i++) {
+        survivor_start(i, i == 1 ? take_one : watch_and_take_one);
+    }
+    survivor_await_asleep(3);
+}
+
+/* Who has never watched these things leaves its marks, and looks once more. */
+static void watch_briefly(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(wait_for_many(1) == 0);
+}
+
+/** Whatever the victim has left, somebody else's wait for the same things is not in vain. */
+static void after_watch(bool is_done)
+{
+    (void)is_done;
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(survivor_end(0), OTHERS);
+    one_watches();
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(survivor_end(0), VICTIMS);
+}
+
+static int wait_for_set(void)
+{
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(queue), MPROC_WAIT_ITEM(event)};
+    int n = mproc_wait(items, 2, SURVIVOR_LIMIT);
+    return n == 1 && items[1].is_ready ? 0 : -1;
+}
+
+static void two_watch_event(void)
+{
+    for (int i = 0; i < 2; i++) {
+        survivor_start(i, wait_for_set);
+    }
+    survivor_await_asleep(2);
+}
+
+static void set_event(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(mproc_event_set(event) == 0);
+}
+
+static void after_set(bool is_done)
+{
+    bool is_set = mproc_event_is_set(event);
+    CU_ASSERT(is_set || (!is_done && mproc_event_set(event) == 0));
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL(survivor_end(i), 0);
+    }
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 #define PART(...) (&(const ops_part){__VA_ARGS__})
@@ -381,6 +477,14 @@ const ops_op ops_table[] = {
      PART(make_heir_to_get, NULL, after_follow, close_queue)},
     {"shut a queue down", NULL, shut_down,
      PART(make_small, three_wait, after_shutdown, close_queue)},
+    {"put into a watched queue", NULL, put_one,
+     PART(make_watched, one_watches, after_put, close_watched)},
+    {"shut a watched queue down", NULL, shut_down,
+     PART(make_watched, three_watch, after_shutdown, close_watched)},
+    {"set a watched event", NULL, set_event,
+     PART(make_watched, two_watch_event, after_set, close_watched)},
+    {"watch things", NULL, watch_briefly,
+     PART(make_watched, one_watches, after_watch, close_watched)},
     {"finish a task", NULL, finish_task, PART(make_task, wait_for_rest, after_task, close_queue)},
 };
 
