@@ -343,6 +343,13 @@ static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
     }
 }
 
+/** Whether a block is about something with a name outside of the arena. */
+static bool has_name(const struct mproc__block_shm *head)
+{
+    uint64_t kind = (head->state >> KIND_SHIFT) & 0xffff;
+    return kind == MPROC__KIND_SHARED_MEMORY || kind == MPROC__KIND_NAMED_LOCK;
+}
+
 void mproc__graveyard_empty(void)
 {
     struct mproc__heap_shm *heap = &mproc__shm()->heap;
@@ -366,7 +373,7 @@ void mproc__graveyard_empty(void)
             continue;
         }
         mproc__txn_set(&txn, &heap->graveyard, head->next);
-        if (((head->state >> KIND_SHIFT) & 0xffff) == MPROC__KIND_SHARED_MEMORY) {
+        if (has_name(head)) {
             mproc__segment_end(
                 mproc__at(head->payload)); // before the commit: better twice than never
         }

@@ -25,6 +25,7 @@
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"
 #include "object/leaks.h"
+#include "object/named_lock.h"
 #include "object/shared_memory.h"
 
 #include <stddef.h>
@@ -44,8 +45,14 @@ static bool is_object_kind(uint32_t kind)
 /** What a handle has in this process alone is opened when it is attached ... */
 static int open_local(struct mproc_object *object)
 {
-    return object->kind == MPROC__KIND_SHARED_MEMORY ? mproc__shared_memory_open_local(object)
-                                                     : MPROC_OK;
+    switch (object->kind) {
+    case MPROC__KIND_SHARED_MEMORY:
+        return mproc__shared_memory_open_local(object);
+    case MPROC__KIND_NAMED_LOCK:
+        return mproc__named_lock_open_local(object);
+    default:
+        return MPROC_OK;
+    }
 }
 
 /** ... given up before the hold, for others look at that when the hold is gone ... */
@@ -53,6 +60,8 @@ static void leave_local(struct mproc_object *object)
 {
     if (object->local != NULL && object->kind == MPROC__KIND_SHARED_MEMORY) {
         mplat_segment_leave(object->local);
+    } else if (object->local != NULL && object->kind == MPROC__KIND_NAMED_LOCK) {
+        mproc__named_lock_leave_local(object);
     }
 }
 
