@@ -222,6 +222,42 @@ int mplat_segment_unlink(const char *name, uint64_t id);
 /** Take the name away if it is an automatic segment's that has no users. */
 void mplat_segment_reap(const char *name);
 
+/* ---- locks by name, for strangers too -------------------------------------------------------- */
+
+/** A lock with a name as this process has it. */
+typedef struct mplat_named_lock {
+    uint64_t id;           /**< not 0; tells it from others that have had its name */
+    mplat_segment segment; /**< what it lies in, and none ... */
+    mplat_handle object;   /**< ... or it is the system's own, or none */
+} mplat_named_lock;
+
+/**
+ * Open a lock, or make it: nobody holds it then, and nobody sees it before it is whole. The name, as of a
+ * segment, goes with its last user, however that one goes, and is free at once.
+ *
+ * @param mode  as a plan's. Without bits for others, another user's lock is refused.
+ * @param id    0: whichever has the name, or a new one. Else this one only, with or without users.
+ * @return 0, MPROC_ENOENT (that one is gone), MPROC_ETYPE (what has the name is no such lock),
+ *         MPROC_EACCES, MPROC_ENOTSUP (its users' deaths cannot be told here), MPROC_EINVAL,
+ *         MPROC_ENOSPC, MPROC_ENOMEM, MPROC_EMFILE
+ */
+int mplat_named_lock_open(const char *name, uint32_t mode, uint64_t id, mplat_named_lock *ret_lock);
+
+/**
+ * Acquire it for the calling thread, which does not hold it.
+ *
+ * @param deadline  mplat_now's clock; INT64_MAX: none
+ * @return 0; 1: so, and its last holder died or ended without releasing it; MPROC_ETIMEDOUT;
+ *         MPROC_ECORRUPT
+ */
+int mplat_named_lock_acquire(mplat_named_lock *lock, int64_t deadline);
+
+/** Release it; by the thread that holds it. 0, MPROC_ESTATE when that is another one. */
+int mplat_named_lock_release(mplat_named_lock *lock);
+
+/** Stop being a user. No thread of this process holds it by this handle, or ever will. None is fine. */
+void mplat_named_lock_close(mplat_named_lock *lock);
+
 /* ---- life of a participant ------------------------------------------------------------------- */
 
 /**

@@ -20,6 +20,7 @@
 #include "mproc/list.h"
 #include "mproc/lock.h"
 #include "mproc/main.h"
+#include "mproc/named_lock.h"
 #include "mproc/once.h"
 #include "mproc/process.h"
 #include "mproc/queue.h"

@@ -41,7 +41,8 @@
     X(list, LIST, 31, "a list")                               \
     X(queue, QUEUE, 32, "a queue")                            \
     X(connection, CONNECTION, 33, "a connection")             \
-    X(handle, HANDLE, 34, "a handle")
+    X(handle, HANDLE, 34, "a handle")                         \
+    X(named_lock, NAMED_LOCK, 35, "a named lock")
 
 MPROC_BEGIN_DECLS
 

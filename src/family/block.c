@@ -365,6 +365,7 @@ static void end(mproc__txn *txn, const struct mproc__block_shm *head)
 {
     switch ((head->state >> KIND_SHIFT) & 0xffff) {
     case MPROC__KIND_SHARED_MEMORY:
+    case MPROC__KIND_NAMED_LOCK:
         mproc__segment_end(mproc__at(head->payload));
         break;
     case MPROC__KIND_HANDLE:

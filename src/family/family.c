@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #define MIN_ARENA ((uint64_t)64 << 20)
-#define MAX_FORGETFUL 4
+#define MAX_FORGETFUL 8
 
 /* The page map grows in steps; the last one may reach beyond the last granule. */
 #define MAP_SLACK 4096

@@ -12,6 +12,7 @@
 #include "family/block.h"
 #include "family/family.h"
 #include "family/segment.h"
+#include "mproc/named_lock.h"
 #include "mproc/shared_memory.h"
 #include "mproc/process.h"
 #include "platform.h"
@@ -107,6 +108,9 @@ static void describe(const struct mproc__trace *trace, leak *ret_leak)
         ret_leak->size =
             mproc_shared_memory_size((const mproc_shared_memory *)(const void *)object);
         memcpy(ret_leak->name, segment->name, sizeof(segment->name));
+    } else if (object->kind == MPROC__KIND_NAMED_LOCK) {
+        (void)snprintf(ret_leak->name, sizeof(ret_leak->name), "%s",
+                       mproc_named_lock_name((const mproc_named_lock *)(const void *)object));
     }
 }
 

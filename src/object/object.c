@@ -28,6 +28,7 @@
 #include "mproc/shareable_list.h"
 #include "object/connection.h"
 #include "object/leaks.h"
+#include "object/named_lock.h"
 #include "object/shared_memory.h"
 
 #include <stddef.h>
@@ -52,6 +53,8 @@ static int open_local(struct mproc_object *object)
         return mproc__shared_memory_open_local(object);
     case MPROC__KIND_CONNECTION:
         return mproc__connection_open_local(object);
+    case MPROC__KIND_NAMED_LOCK:
+        return mproc__named_lock_open_local(object);
     default:
         return MPROC_OK;
     }
@@ -64,6 +67,8 @@ static void leave_local(struct mproc_object *object, bool is_held)
         mplat_segment_leave(object->local);
     } else if (object->local != NULL && object->kind == MPROC__KIND_CONNECTION) {
         mproc__connection_close_local(object, is_held);
+    } else if (object->local != NULL && object->kind == MPROC__KIND_NAMED_LOCK) {
+        mproc__named_lock_leave_local(object);
     }
 }
 

@@ -42,21 +42,26 @@ static int no_memory(const char *verb)
     return mproc__fail(MPROC_EINVAL, "%s: the shared memory is NULL", verb);
 }
 
-/** Check a name; without the slash that Python's may begin with. */
-static int check_name(const char *verb, const char *name, const char **ret_name)
+int mproc__segment_check_name(const char *verb, const char *what, const char *name, size_t most,
+                              const char **ret_name)
 {
     const char *bare = name != NULL && name[0] == '/' ? name + 1 : name;
     if (bare == NULL || bare[0] == '\0' || strchr(bare, '/') != NULL || strcmp(bare, ".") == 0 ||
         strcmp(bare, "..") == 0) {
-        return mproc__fail(MPROC_EINVAL, "%s: \"%s\" cannot be the name of shared memory", verb,
-                           name != NULL ? name : "(null)");
+        return mproc__fail(MPROC_EINVAL, "%s: \"%s\" cannot be the name of %s", verb,
+                           name != NULL ? name : "(null)", what);
     }
-    if (strlen(bare) >= MPLAT_SEGMENT_NAME) {
-        return mproc__fail(MPROC_ETOOBIG, "%s: the name of shared memory is longer than %d bytes",
-                           verb, MPLAT_SEGMENT_NAME - 1);
+    if (strlen(bare) > most) {
+        return mproc__fail(MPROC_ETOOBIG, "%s: the name of %s is longer than %zu bytes", verb, what,
+                           most);
     }
     *ret_name = bare;
     return MPROC_OK;
+}
+
+static int check_name(const char *verb, const char *name, const char **ret_name)
+{
+    return mproc__segment_check_name(verb, "shared memory", name, MPLAT_SEGMENT_NAME - 1, ret_name);
 }
 
 static int make_name(char name[MPLAT_SEGMENT_NAME])

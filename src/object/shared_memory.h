@@ -6,9 +6,20 @@
 #define MPROC_OBJECT_SHARED_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "family/object.h"
 #include "mproc/shared_memory.h"
+
+/**
+ * Check a name that memory, or a lock, shall have on this system.
+ *
+ * @param what      what it is the name of
+ * @param most      bytes it may have
+ * @param ret_name  without the slash that Python's may begin with
+ */
+int mproc__segment_check_name(const char *verb, const char *what, const char *name, size_t most,
+                              const char **ret_name);
 
 /** Map what the object's block names. 0, MPROC_ENOENT (the name is gone), MPROC_ENOMEM ... */
 int mproc__shared_memory_open_local(struct mproc_object *object);

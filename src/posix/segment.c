@@ -24,7 +24,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How often to look at what somebody else is removing, and how long it takes after the quick looks. */
+#define QUICK 100
+#define PATIENCE 200
+#define LOOK_NS 1000000
 
 /* As systems with pages of 4 KiB have them. */
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -133,7 +139,8 @@ static int shape(int fd, const char *name, const mplat_segment_plan *plan, uint6
 }
 
 /** All of a new segment but its name. */
-static int furnish(int fd, const char *name, const mplat_segment_plan *plan, mplat_segment *segment)
+static int furnish(int fd, const char *name, const mplat_segment_plan *plan,
+                   void (*prepare)(void *base), mplat_segment *segment)
 {
     struct stat file = {0};
     bool has_note = plan->max_size != 0 || plan->layout != 0;
@@ -141,7 +148,7 @@ static int furnish(int fd, const char *name, const mplat_segment_plan *plan, mpl
         .size = plan->size,
         .max_size = plan->max_size != 0 ? plan->max_size : plan->size,
         .layout = plan->layout,
-        .is_ready = plan->layout == 0,
+        .is_ready = plan->layout == 0 || prepare != NULL,
     };
     uint64_t bytes = has_note ? mproc__segment_bytes_with_note(note.max_size) : plan->size;
     int rc = shape(fd, name, plan, bytes, &file);
@@ -155,6 +162,9 @@ static int furnish(int fd, const char *name, const mplat_segment_plan *plan, mpl
     if (rc >= 0 && has_note) {
         mproc__segment_mark_note(&note, &file);
         *segment->note = note;
+    }
+    if (rc >= 0 && prepare != NULL) {
+        prepare(segment->base);
     }
     return rc;
 }
@@ -189,13 +199,20 @@ static int publish(int fd, const char *temporary, const char *name)
     mproc__segment_path(name, path);
     (void)snprintf(nameless, sizeof(nameless), "/proc/self/fd/%d", fd);
     const char *from = temporary[0] != '\0' ? temporary : nameless;
-    while (linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0) {
+    for (int i = 0; linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0; i++) {
         if (errno != EEXIST) {
             return mproc__fail_os(errno, "cannot create shared memory %s", name);
         }
-        if (!mproc__segment_reap(path)) {
+        if (mproc__segment_reap(path)) {
+            continue;
+        }
+        MPROC__KILLPOINT("segment.exists");
+        // Without users it is free: who is removing it is done in a moment, if he is not stopped.
+        if (i >= PATIENCE || !mproc__segment_is_going(path)) {
             return mproc__fail(MPROC_EEXIST, "there is shared memory of the name %s already", name);
         }
+        const struct timespec pause = {.tv_nsec = i < QUICK ? 0 : LOOK_NS};
+        (void)nanosleep(&pause, NULL);
     }
     return MPROC_OK;
 }
@@ -210,8 +227,8 @@ static void keep(int fd, mplat_segment *segment)
     }
 }
 
-int mplat_segment_create(const char *name, const mplat_segment_plan *plan,
-                         mplat_segment *ret_segment)
+int mproc__segment_create(const char *name, const mplat_segment_plan *plan,
+                          void (*prepare)(void *base), mplat_segment *ret_segment)
 {
     static uint32_t has_reaped;
     char temporary[TEMPORARY_BYTES];
@@ -227,7 +244,7 @@ int mplat_segment_create(const char *name, const mplat_segment_plan *plan,
     }
     int rc = mproc__posix_raise_fd(&fd);
     if (rc >= 0) {
-        rc = furnish(fd, name, plan, &segment);
+        rc = furnish(fd, name, plan, prepare, &segment);
         rc = rc < 0 ? rc : publish(fd, temporary, name); /* COMMIT: it is there, as a whole */
     }
     if (temporary[0] != '\0') {
@@ -241,6 +258,12 @@ int mplat_segment_create(const char *name, const mplat_segment_plan *plan,
         mproc__posix_close(fd);
     }
     return rc;
+}
+
+int mplat_segment_create(const char *name, const mplat_segment_plan *plan,
+                         mplat_segment *ret_segment)
+{
+    return mproc__segment_create(name, plan, NULL, ret_segment);
 }
 
 /* ---- open ------------------------------------------------------------------------------------ */

@@ -138,6 +138,19 @@ bool mproc__segment_reap(const char *path)
     return is_free;
 }
 
+bool mproc__segment_is_going(const char *path)
+{
+    struct stat file = {0};
+    int fd = mproc__segment_open_file(path, O_RDWR);
+    if (fd < 0) {
+        return errno == ENOENT;
+    }
+    short users = mproc__segment_users(fd);
+    bool is_free = fstat(fd, &file) == 0 && mproc__segment_is_automatic(&file) && users == F_UNLCK;
+    (void)close(fd);
+    return users == F_WRLCK || is_free;
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static int no_room(const char *name, uint64_t bytes)

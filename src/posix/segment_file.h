@@ -33,6 +33,16 @@ short mproc__segment_users(int fd);
 /** Remove the name of an automatic file, or one that is not ready, without users. Is it free now? */
 bool mproc__segment_reap(const char *path);
 
+/** Whether it is free by now, or somebody else is just about to see to that. */
+bool mproc__segment_is_going(const char *path);
+
+/**
+ * mplat_segment_create with content from the beginning: `prepare` makes it before anybody can see it. Such
+ * a segment is ready, whatever its layout. NULL: as mplat_segment_create.
+ */
+int mproc__segment_create(const char *name, const mplat_segment_plan *plan,
+                          void (*prepare)(void *base), mplat_segment *ret_segment);
+
 /** Bytes of the file of a segment of up to `size` bytes that has a note. */
 uint64_t mproc__segment_bytes_with_note(uint64_t size);
 

@@ -441,6 +441,39 @@ static void test_segment__is_opened_as_it_is_in_the_end(void)
     mproc__killpoint_fn = NULL;
 }
 
+static int remover = -1; /* its lock says that there are no users */
+
+/** Who is removing the name does it just now. */
+static void remove_it(const char *point)
+{
+    if (remover >= 0 && strcmp(point, "segment.exists") == 0) {
+        CU_ASSERT_EQUAL(mplat_segment_unlink(own_name(), 0), 0);
+        CU_ASSERT_EQUAL(close(remover), 0);
+        remover = -1;
+    }
+}
+
+static void test_segment__is_made_when_another_one_has_gone(void)
+{
+    char path[128];
+    struct flock lock = {.l_type = F_WRLCK, .l_start = (off_t)1 << 62, .l_len = 1};
+    mplat_segment segment = none;
+    CU_ASSERT_EQUAL_FATAL(create(own_name(), SIZE, MPLAT_SEGMENT_AUTO, 0600, &segment), 0);
+    mplat_segment_close(&segment);
+    (void)snprintf(path, sizeof(path), "/dev/shm/%s", own_name());
+    remover = open(path, O_RDWR);
+    CU_ASSERT_FATAL(remover >= 0 && fcntl(remover, F_OFD_SETLK, &lock) == 0);
+    // It may have been stopped: then this comes to an end all the same.
+    CU_ASSERT_EQUAL(create(own_name(), SIZE, 0, 0600, &segment), MPROC_EEXIST);
+    CU_ASSERT_EQUAL(mplat_segment_open(own_name(), 0, 0, 0, &segment), MPROC_ENOENT);
+    mproc__killpoint_fn = remove_it;
+    CU_ASSERT_EQUAL_FATAL(create(own_name(), 2 * SIZE, 0, 0600, &segment), 0);
+    mproc__killpoint_fn = NULL;
+    CU_ASSERT(remover < 0 && segment.size == 2 * SIZE);
+    CU_ASSERT_EQUAL(mplat_segment_unlink(own_name(), segment.id), 0);
+    mplat_segment_close(&segment);
+}
+
 /** Its maker is gone, but another one has it, and makes it ready just now. */
 static void make_it_ready(const char *point)
 {
@@ -529,6 +562,7 @@ static const testlib_case cases[] = {
     {"of_a_stranger_without_size", test_segment__of_a_stranger_without_size},
 #if defined(MPROC_KILLPOINTS) && HAS_NAMES_OF_THEIR_OWN
     {"is_not_reaped_that_gets_ready", test_segment__is_not_reaped_that_gets_ready},
+    {"is_made_when_another_one_has_gone", test_segment__is_made_when_another_one_has_gone},
     {"is_opened_as_it_is_in_the_end", test_segment__is_opened_as_it_is_in_the_end},
     {"of_others_is_not_reaped", test_segment__of_others_is_not_reaped},
 #endif
