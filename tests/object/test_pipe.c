@@ -628,7 +628,9 @@ static int await_one(const mproc_args *args)
         return -mproc_connection_recv_bytes(connection, &value, 1, NULL, LIMIT);
     default:
         CHILD_CHECK(mproc_connection_recv(connection, &value, LIMIT) == 0);
-        return value.type == MPROC_BYTES && value.as.bytes.size == 5 ? 0 : 1;
+        CHILD_CHECK(value.type == MPROC_BYTES && value.as.bytes.size == 5);
+        mproc_value_clear(&value);
+        return 0;
     }
 }
 
