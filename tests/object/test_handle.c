@@ -150,25 +150,31 @@ static void test_handle__passes_in_arguments(void)
     native_close_socket(sockets[0]);
 }
 
+static void give_pipe(mproc_handle *ret_ends[2])
+{
+    intptr_t read_end;
+    ret_ends[1] = make_pipe(1, &read_end);
+    ret_ends[0] = native_give(read_end);
+}
+
 /* What it leaves behind, nobody has open when it is gone. */
 static int put_some(const mproc_args *args)
 {
     mproc_queue *queue;
     mproc_dict *dict;
     bool is_killed;
-    intptr_t read_ends[2];
-    mproc_handle *write_ends[2];
+    mproc_handle *ends[4];
     CHILD_CHECK(MPROC_UNPACK(args, &queue, &dict, &is_killed) == 0);
-    for (int i = 0; i < 2; i++) {
-        write_ends[i] = make_pipe(1, &read_ends[i]);
-    }
-    mproc_handle *end = native_give(read_ends[0]);
-    CHILD_CHECK(mproc_queue_put(queue, MPROC_LIST(end, write_ends[0]), LIMIT) == 0);
-    end = native_give(read_ends[1]);
-    CHILD_CHECK(mproc_dict_set(dict, MPROC_VALUE("pipe"), MPROC_LIST(end, write_ends[1])) == 0);
+    give_pipe(ends);
+    give_pipe(ends + 2);
+    CHILD_CHECK(mproc_queue_put(queue, MPROC_LIST(ends[0], ends[1]), LIMIT) == 0);
+    CHILD_CHECK(mproc_dict_set(dict, MPROC_VALUE("pipe"), MPROC_LIST(ends[2], ends[3])) == 0);
     if (is_killed) {
         CHILD_CHECK(mproc_queue_put(queue, MPROC_VALUE("done"), LIMIT) == 0);
         return stay();
+    }
+    for (int i = 0; i < 4; i++) {
+        mproc_handle_close(ends[i]);
     }
     return 0;
 }
