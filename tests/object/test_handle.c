@@ -150,6 +150,39 @@ static void test_handle__passes_in_arguments(void)
     native_close_socket(sockets[0]);
 }
 
+#ifdef _WIN32
+static int use_others(const mproc_args *args)
+{
+    mproc_handle *event, *process;
+    int64_t pid;
+    CHILD_CHECK(MPROC_UNPACK(args, &event, &process, &pid) == 0);
+    HANDLE native = (HANDLE)native_open(process);
+    CHILD_CHECK((int64_t)GetProcessId(native) == pid);
+    native_close((intptr_t)native);
+    native = (HANDLE)native_open(event);
+    CHILD_CHECK(SetEvent(native));
+    native_close((intptr_t)native);
+    return 0;
+}
+
+/* Whatever has a HANDLE. */
+static void test_handle__passes_events_and_processes(void)
+{
+    mproc_handle *passed_event = NULL;
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    DWORD pid = GetCurrentProcessId();
+    HANDLE self = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
+    CU_ASSERT_FATAL(event != NULL && self != NULL);
+    CU_ASSERT_EQUAL_FATAL(mproc_handle_create(&passed_event, (intptr_t)event), MPROC_OK);
+    mproc_handle *process = native_give((intptr_t)self);
+    CU_ASSERT_EQUAL(end_of(start(use_others, MPROC_ARGS(passed_event, process, (int64_t)pid))), 0);
+    CU_ASSERT_EQUAL(WaitForSingleObject(event, 0), WAIT_OBJECT_0);
+    mproc_handle_close(passed_event);
+    mproc_handle_close(process);
+    native_close((intptr_t)event);
+}
+#endif
+
 static void give_pipe(mproc_handle *ret_ends[2])
 {
     intptr_t read_end;
@@ -308,6 +341,9 @@ static const testlib_case cases[] = {
     {"refuses_what_is_none", test_handle__refuses_what_is_none},
     {"many_at_once", test_handle__many_at_once},
     {"passes_in_arguments", test_handle__passes_in_arguments},
+#ifdef _WIN32
+    {"passes_events_and_processes", test_handle__passes_events_and_processes},
+#endif
     {"outlives_its_maker", test_handle__outlives_its_maker},
     {"goes_with_a_message_that_nobody_received",
      test_handle__goes_with_a_message_that_nobody_received},
