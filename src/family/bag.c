@@ -11,6 +11,9 @@
 #include "family/thread.h"
 #include "mproc/error.h"
 
+/* What was written to a block's memory before is no serial by chance. */
+#define FIRST_SERIAL ((uint64_t)0xba9 << 52)
+
 static struct mproc__bag_shm *bag_shm(void)
 {
     return &mproc__shm()->bag;
@@ -53,11 +56,16 @@ static bool enter(struct mproc__bag_shm *bag, mproc__deadline deadline)
     return rc >= 0;
 }
 
-/** Release it; then sweep for those who could not, because it was taken. */
-static void leave(struct mproc__bag_shm *bag)
+void mproc__bag_lock(void)
 {
+    (void)enter(bag_shm(), MPROC__NEVER);
+}
+
+void mproc__bag_unlock(void)
+{
+    struct mproc__bag_shm *bag = bag_shm();
     (void)mproc__mutex_release(&bag->lock);
-    // Who has counted one more gone and found the lock taken did both before the release; see mproc__bag_sweep.
+    // For those who could not, because it was taken: they count one more gone, and then try.
     mproc__fence_after_rmw();
     if (mproc__bag_is_dirty()) {
         mproc__bag_sweep();
@@ -67,31 +75,24 @@ static void leave(struct mproc__bag_shm *bag)
 int mproc__bag_put(mplat_bagged *entry, intptr_t native)
 {
     struct mproc__bag_shm *bag = bag_shm();
-    mplat_identity root = {0, 0};
-    int rc = mproc__member_identity(mproc__shm()->root, &root);
-    if (rc < 0) {
-        return rc;
-    }
-    (void)enter(bag, MPROC__NEVER);
-    (void)sweep_locked(bag); // first: there may be no room but that of the unwanted
+    const struct mproc__member_shm *root = mproc__member_at(mproc__shm()->root);
+    const mplat_identity keeper = {.pid = (int64_t)mproc__load64_relaxed(&root->pid),
+                                   .birth = mproc__load64_relaxed(&root->birth)};
+    (void)sweep_locked(bag); // there may be no room but that of the unwanted
     bag->n_put++;
     entry->owner = mproc__block_of(entry);
-    mproc__store64_relaxed(&entry->serial, bag->n_put);
-    rc = mplat_bag_put(&mproc__arena.bag, entry, &root, native);
+    mproc__store64_relaxed(&entry->serial, FIRST_SERIAL + bag->n_put);
+    int rc = mplat_bag_put(&mproc__arena.bag, entry, &keeper, native);
     if (rc < 0) {
         mproc__store64_relaxed(&entry->serial, 0);
     }
-    leave(bag);
     return rc;
 }
 
 int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native)
 {
-    struct mproc__bag_shm *bag = bag_shm();
-    (void)enter(bag, MPROC__NEVER);
     int rc = mplat_bag_get(&mproc__arena.bag, entry, ret_native);
-    (void)sweep_locked(bag); // what could not be taken out before, perhaps
-    leave(bag);
+    (void)sweep_locked(bag_shm()); // what could not be taken out before, perhaps
     return rc;
 }
 

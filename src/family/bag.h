@@ -8,8 +8,8 @@
  * Always    K1  what a living block names, with a serial that is not 0, is in the bag
  *           K2  n_gone counts the blocks that had something in the bag and are gone. When nobody is at
  *               work and n_swept is n_gone, nothing else is in it, unless is_unswept says so.
- * Locks     the bag's own, around all but mproc__bag_end. It comes after all others; of these only the
- *           family lock is taken under it.
+ * Locks     the bag's own, around all but mproc__bag_end, and the creation of the blocks: so nobody looks at
+ *           one that is yet to be zeroed. Of the others only the family lock is taken under it.
  * Commit    put: the system's own, see mplat_bag_put. The end: in the transaction that frees the block.
  * Death     The heir of the bag's lock looks for what is in it twice. What is in the bag for a block that is
  *           gone is taken out by the next one to release the family lock: as a rule the one who freed it.
@@ -24,10 +24,17 @@
 #include "family/journal.h"
 #include "family/layout.h"
 
-/** Put a copy of a kernel object into the bag, for the block whose payload `entry` is. See mplat_bag_put. */
+/** Take the bag's lock, and release it. A block of kind HANDLE is created under it. */
+void mproc__bag_lock(void);
+void mproc__bag_unlock(void);
+
+/**
+ * Put a copy of a kernel object into the bag, for the block whose payload `entry` is; under the lock. See
+ * mplat_bag_put.
+ */
 int mproc__bag_put(mplat_bagged *entry, intptr_t native);
 
-/** Have what is in the bag, as mplat_bag_get. */
+/** Have what is in the bag, as mplat_bag_get; under the lock. */
 int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native);
 
 /** The block is being freed, by this transaction. */

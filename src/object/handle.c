@@ -14,12 +14,8 @@
 
 #include <stddef.h>
 
-int mproc_handle_create(mproc_handle **ret_handle, intptr_t native)
+static int create_locked(intptr_t native, struct mproc_object **ret_object)
 {
-    if (ret_handle == NULL || native == MPLAT_NO_HANDLE.os) {
-        return mproc__fail(MPROC_EINVAL,
-                           "create: there is no descriptor, or no place for the handle");
-    }
     struct mproc_object *object = NULL;
     int rc = mproc__object_create(MPROC__KIND_HANDLE, sizeof(mplat_bagged), 0, &object);
     if (rc < 0) {
@@ -30,8 +26,28 @@ int mproc_handle_create(mproc_handle **ret_handle, intptr_t native)
         mproc__object_close(object);
         return rc;
     }
-    *ret_handle = MPROC__CONTAINER(object, mproc_handle, object);
+    *ret_object = object;
     return MPROC_OK;
+}
+
+int mproc_handle_create(mproc_handle **ret_handle, intptr_t native)
+{
+    struct mproc_object *object = NULL;
+    if (ret_handle == NULL || native == MPLAT_NO_HANDLE.os) {
+        return mproc__fail(MPROC_EINVAL,
+                           "create: there is no descriptor, or no place for the handle");
+    }
+    int rc = mproc__family_enter();
+    if (rc < 0) {
+        return rc;
+    }
+    mproc__bag_lock();
+    rc = create_locked(native, &object);
+    mproc__bag_unlock();
+    if (rc >= 0) {
+        *ret_handle = MPROC__CONTAINER(object, mproc_handle, object);
+    }
+    return rc;
 }
 
 int mproc_handle_open(const mproc_handle *handle, intptr_t *ret_native)
@@ -41,5 +57,10 @@ int mproc_handle_open(const mproc_handle *handle, intptr_t *ret_native)
                            "open: there is no handle, or no place for the descriptor");
     }
     int rc = mproc__family_enter();
-    return rc < 0 ? rc : mproc__bag_get(handle->object.shm, ret_native);
+    if (rc >= 0) {
+        mproc__bag_lock();
+        rc = mproc__bag_get(handle->object.shm, ret_native);
+        mproc__bag_unlock();
+    }
+    return rc;
 }

@@ -150,25 +150,64 @@ static void test_handle__passes_in_arguments(void)
     native_close_socket(sockets[0]);
 }
 
+#ifdef _WIN32
+static int use_others(const mproc_args *args)
+{
+    mproc_handle *event, *process;
+    int64_t pid;
+    CHILD_CHECK(MPROC_UNPACK(args, &event, &process, &pid) == 0);
+    HANDLE native = (HANDLE)native_open(process);
+    CHILD_CHECK((int64_t)GetProcessId(native) == pid);
+    native_close((intptr_t)native);
+    native = (HANDLE)native_open(event);
+    CHILD_CHECK(SetEvent(native));
+    native_close((intptr_t)native);
+    return 0;
+}
+
+/* Whatever has a HANDLE. */
+static void test_handle__passes_events_and_processes(void)
+{
+    mproc_handle *passed_event = NULL;
+    HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
+    DWORD pid = GetCurrentProcessId();
+    HANDLE self = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
+    CU_ASSERT_FATAL(event != NULL && self != NULL);
+    CU_ASSERT_EQUAL_FATAL(mproc_handle_create(&passed_event, (intptr_t)event), MPROC_OK);
+    mproc_handle *process = native_give((intptr_t)self);
+    CU_ASSERT_EQUAL(end_of(start(use_others, MPROC_ARGS(passed_event, process, (int64_t)pid))), 0);
+    CU_ASSERT_EQUAL(WaitForSingleObject(event, 0), WAIT_OBJECT_0);
+    mproc_handle_close(passed_event);
+    mproc_handle_close(process);
+    native_close((intptr_t)event);
+}
+#endif
+
+static void give_pipe(mproc_handle *ret_ends[2])
+{
+    intptr_t read_end;
+    ret_ends[1] = make_pipe(1, &read_end);
+    ret_ends[0] = native_give(read_end);
+}
+
 /* What it leaves behind, nobody has open when it is gone. */
 static int put_some(const mproc_args *args)
 {
     mproc_queue *queue;
     mproc_dict *dict;
     bool is_killed;
-    intptr_t read_ends[2];
-    mproc_handle *write_ends[2];
+    mproc_handle *ends[4];
     CHILD_CHECK(MPROC_UNPACK(args, &queue, &dict, &is_killed) == 0);
-    for (int i = 0; i < 2; i++) {
-        write_ends[i] = make_pipe(1, &read_ends[i]);
-    }
-    mproc_handle *end = native_give(read_ends[0]);
-    CHILD_CHECK(mproc_queue_put(queue, MPROC_LIST(end, write_ends[0]), LIMIT) == 0);
-    end = native_give(read_ends[1]);
-    CHILD_CHECK(mproc_dict_set(dict, MPROC_VALUE("pipe"), MPROC_LIST(end, write_ends[1])) == 0);
+    give_pipe(ends);
+    give_pipe(ends + 2);
+    CHILD_CHECK(mproc_queue_put(queue, MPROC_LIST(ends[0], ends[1]), LIMIT) == 0);
+    CHILD_CHECK(mproc_dict_set(dict, MPROC_VALUE("pipe"), MPROC_LIST(ends[2], ends[3])) == 0);
     if (is_killed) {
         CHILD_CHECK(mproc_queue_put(queue, MPROC_VALUE("done"), LIMIT) == 0);
         return stay();
+    }
+    for (int i = 0; i < 4; i++) {
+        mproc_handle_close(ends[i]);
     }
     return 0;
 }
@@ -302,6 +341,9 @@ static const testlib_case cases[] = {
     {"refuses_what_is_none", test_handle__refuses_what_is_none},
     {"many_at_once", test_handle__many_at_once},
     {"passes_in_arguments", test_handle__passes_in_arguments},
+#ifdef _WIN32
+    {"passes_events_and_processes", test_handle__passes_events_and_processes},
+#endif
     {"outlives_its_maker", test_handle__outlives_its_maker},
     {"goes_with_a_message_that_nobody_received",
      test_handle__goes_with_a_message_that_nobody_received},

@@ -190,5 +190,5 @@ const size_t ops_count = MPROC__COUNT(ops_table);
 int main(int argc, char **argv)
 {
     survivor_setup();
-    return stepkill_main(argc, argv, "stress.stepkill_handle", 2500);
+    return stepkill_main(argc, argv, "stress.stepkill_handle", 1000);
 }
