@@ -28,9 +28,6 @@ set(CMAKE_REQUIRED_DEFINITIONS -D_GNU_SOURCE)
 check_symbol_exists(posix_spawn_file_actions_addclosefrom_np spawn.h
   HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP)
 check_symbol_exists(close_range unistd.h HAVE_CLOSE_RANGE)
-set(CMAKE_REQUIRED_LIBRARIES Threads::Threads)
-check_symbol_exists(pthread_mutex_clocklock pthread.h HAVE_PTHREAD_MUTEX_CLOCKLOCK)
-unset(CMAKE_REQUIRED_LIBRARIES)
 
 # Before glibc 2.34 shared memory and timers were in a library of their own.
 check_symbol_exists(shm_open sys/mman.h HAVE_SHM_OPEN_IN_LIBC)

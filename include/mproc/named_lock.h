@@ -27,9 +27,12 @@
  * What is written before a release is seen after the next acquire, in whichever family that is.
  *
  * Its holder is a thread. When a holder dies, however it dies, the next one gets the lock and is told
- * so: MPROC_OWNER_DIED is a success, with the advice to look at what the lock guards. Its name goes with
- * its last user, killed ones too, and can be used again at once; the lock that is then made has never
- * been held. There is nothing to unlink, and nothing to tidy up.
+ * so: MPROC_OWNER_DIED is a success, with the advice to look at what the lock guards. That is certain as
+ * long as another process has it open. When its only user is killed holding it, the next one may be told,
+ * or get a new lock; what it guards should go with its last user, too.
+ *
+ * Its name goes with its last user, as that of automatic shared memory does, and can be used at once,
+ * whoever was killed: there is nothing to unlink, and nothing to tidy up.
  *
  * A copy of a process made by fork() has the lock open, but does not hold it: the original does. It is a
  * user until it closes it, or ends.

@@ -12,6 +12,8 @@
  *
  *     frames = SharedMemory("frames")   # Python, anywhere on this machine
  *
+ * Whose turn it is to use them is said by an mproc_named_lock of the same name, see named_lock.h.
+ *
  * It is an argument like any other, too: who unpacks it has it open.
  *
  * Programs that were not built together can make sure that they mean the same by its bytes, and that

@@ -198,22 +198,27 @@ const char *mproc_named_lock_name(const mproc_named_lock *lock)
 
 int mproc_named_lock_acquire(mproc_named_lock *lock, mproc_timeout timeout)
 {
-    int rc = lock != NULL ? mproc__family_enter() : no_lock("acquire");
+    if (lock == NULL) {
+        return no_lock("acquire");
+    }
+    int rc = mproc__thread_current != 0 ? MPROC_OK : mproc__family_enter();
     if (rc < 0) {
         return rc;
     }
     struct use *use = use_of(lock);
-    if (mproc__load64_relaxed(&use->holder) == mproc__thread_self()) {
+    mproc__thread_id self = mproc__thread_current;
+    if (mproc__load64_relaxed(&use->holder) == self) {
         return mproc__fail_shortly(MPROC_ESTATE,
                                    "acquire: the calling thread holds the lock already");
     }
     rc = mplat_named_lock_acquire(&use->lock, mproc__deadline_in(timeout));
-    if (rc >= 0) {
-        mproc__store64_relaxed(&use->holder, mproc__thread_self());
-        return rc > 0 ? MPROC_OWNER_DIED : MPROC_OK;
+    if (rc < 0) {
+        return rc == MPROC_ETIMEDOUT
+                   ? mproc__fail_shortly(rc, "acquire: timed out; the lock is held")
+                   : rc;
     }
-    return rc == MPROC_ETIMEDOUT ? mproc__fail_shortly(rc, "acquire: timed out; the lock is held")
-                                 : rc;
+    mproc__store64_relaxed(&use->holder, self);
+    return rc > 0 ? MPROC_OWNER_DIED : MPROC_OK;
 }
 
 int mproc_named_lock_release(mproc_named_lock *lock)

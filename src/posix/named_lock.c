@@ -14,15 +14,16 @@
  */
 #include "platform.h"
 
+#include "base/atomic.h"
 #include "base/check.h"
 #include "base/status.h"
-#include "mproc_platform_config.h"
+#include "posix/life.h"
 #include "posix/segment_file.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long the first sleep is, and the longest. */
@@ -157,42 +158,51 @@ void mplat_named_lock_close(mplat_named_lock *lock)
 
 /* ---- acquire and release --------------------------------------------------------------------- */
 
-/** As pthread_mutex_clocklock, by the clock of mplat_now. */
-static int lock_until(pthread_mutex_t *mutex, int64_t until)
+/** Sleep while somebody living holds the mutex, with the mark by which its release wakes one. */
+static void sleep_while_held(pthread_mutex_t *mutex, int64_t until)
 {
-#ifdef HAVE_PTHREAD_MUTEX_CLOCKLOCK
-    const struct timespec time = {.tv_sec = (time_t)(until / 1000000000),
-                                  .tv_nsec = (long)(until % 1000000000)};
-    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &time);
-#else
-    const struct timespec look = {.tv_nsec = 1000000};
-    int error;
-    while ((error = pthread_mutex_trylock(mutex)) == EBUSY && mplat_now() < until) {
-        (void)nanosleep(&look, NULL);
+    uint32_t *word = mproc__posix_life_word((mplat_life *)(void *)mutex);
+    uint32_t seen = mproc__load32_relaxed(word);
+    if (!mproc__posix_life_is_over(seen) &&
+        ((seen & FUTEX_WAITERS) != 0 || mproc__cas32(word, &seen, seen | FUTEX_WAITERS))) {
+        (void)mplat_wait(word, seen | FUTEX_WAITERS, until, NULL, NULL);
     }
-    return error;
-#endif
+}
+
+/** The calling thread has slept for the mutex, and taken it: others may sleep still. */
+static void pass_mark_on(pthread_mutex_t *mutex)
+{
+    uint32_t *word = mproc__posix_life_word((mplat_life *)(void *)mutex);
+    uint32_t seen = mproc__load32_relaxed(word);
+    while (!mproc__cas32(word, &seen, seen | FUTEX_WAITERS)) {
+    }
 }
 
 int mplat_named_lock_acquire(mplat_named_lock *lock, int64_t deadline)
 {
     pthread_mutex_t *mutex = &shared_of(lock)->mutex;
     int error = pthread_mutex_trylock(mutex);
-    for (int64_t slice = FIRST_NS; error == EBUSY || error == ETIMEDOUT; slice *= 2) {
+    bool has_slept = false;
+    for (int64_t slice = FIRST_NS; error == EBUSY; has_slept = true) {
         int64_t now = mplat_now();
         if (now >= deadline) {
             return MPROC_ETIMEDOUT;
         }
-        slice = slice < LONGEST_NS ? slice : LONGEST_NS;
-        error = lock_until(mutex, deadline - now < slice ? deadline : now + slice);
+        sleep_while_held(mutex, deadline - now < slice ? deadline : now + slice);
+        slice = slice < LONGEST_NS / 2 ? 2 * slice : LONGEST_NS;
+        error = pthread_mutex_trylock(mutex);
     }
     if (error == EOWNERDEAD) {
         MPROC__KILLPOINT("named_lock.inherited"); /* DEATH: the next one inherits it */
-        return pthread_mutex_consistent(mutex) == 0 ? 1 : MPROC_ECORRUPT;
+        (void)pthread_mutex_consistent(mutex);
+    } else if (error != 0) {
+        return mproc__fail(MPROC_ECORRUPT, "a lock by name was overwritten: %s",
+                           strerror(error)); // NOLINT(concurrency-mt-unsafe)
     }
-    return error == 0 ? MPROC_OK
-                      : mproc__fail(MPROC_ECORRUPT, "a lock by name was overwritten: %s",
-                                    strerror(error)); // NOLINT(concurrency-mt-unsafe)
+    if (has_slept) {
+        pass_mark_on(mutex);
+    }
+    return error == EOWNERDEAD ? 1 : MPROC_OK;
 }
 
 int mplat_named_lock_release(mplat_named_lock *lock)

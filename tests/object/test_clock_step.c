@@ -134,6 +134,7 @@ static mproc_barrier *barrier;
 static mproc_array *array;
 static mproc_shared_value *value;
 static mproc_shared_memory *memory;
+static mproc_named_lock *named;
 static mproc_block *block;
 static mproc_process *child;
 
@@ -151,6 +152,7 @@ static void make_all(void)
     CU_ASSERT_EQUAL_FATAL(mproc_array_create(&array, 'i', 1, NULL, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_shared_value_create(&value, 'i', NULL, NULL), 0);
     memory = make(own_name("clock"), SIZE, &unready);
+    CU_ASSERT_EQUAL_FATAL(mproc_named_lock_open(&named, own_name("clock"), NULL), 0);
     block = make_words(N_WORDS);
 }
 
@@ -166,16 +168,18 @@ static void close_all(void)
     mproc_array_close(array);
     mproc_shared_value_close(value);
     finish(memory, own_name("clock"));
+    mproc_named_lock_close(named);
     mproc_block_close(block);
 }
 
-#define ALL lock, rlock, semaphore, robust, event, condition, barrier, array, value, memory, block
+#define ALL \
+    lock, rlock, semaphore, robust, event, condition, barrier, array, value, memory, named, block
 
 static void unpack_all(const mproc_args *args)
 {
     mproc__slice_ns = mproc_milliseconds(1);
     CHILD_CHECK(MPROC_UNPACK(args, &lock, &rlock, &semaphore, &robust, &event, &condition, &barrier,
-                             &array, &value, &memory, &block) == 0);
+                             &array, &value, &memory, &named, &block) == 0);
 }
 
 static void hold_all(void)
@@ -185,6 +189,7 @@ static void hold_all(void)
     CHILD_CHECK(mproc_semaphore_acquire(robust, LIMIT) == 0);
     CHILD_CHECK(mproc_array_acquire(array, LIMIT) == 0);
     CHILD_CHECK(mproc_shared_value_acquire(value, LIMIT) == 0);
+    CHILD_CHECK(mproc_named_lock_acquire(named, LIMIT) == 0);
     add_word(&words_of(block)[HOLDING]);
 }
 
@@ -321,6 +326,16 @@ static void wake_memory(void)
     CHILD_CHECK(mproc_shared_memory_publish(memory) == 0);
 }
 
+static int wait_named(mproc_timeout timeout)
+{
+    return mproc_named_lock_acquire(named, timeout);
+}
+
+static void wake_named(void)
+{
+    CHILD_CHECK(mproc_named_lock_release(named) == 0);
+}
+
 static int wait_join(mproc_timeout timeout)
 {
     return mproc_process_join(child, timeout);
@@ -359,6 +374,7 @@ static const struct {
     {"array", wait_array, wake_array, true},
     {"shared value", wait_value, wake_value, true},
     {"shared memory", wait_memory, wake_memory, false},
+    {"named lock", wait_named, wake_named, false},
     {"wait for any", wait_any, wake_nobody, false},
     {"join", wait_join, wake_nobody, false},
     {"shutdown", wait_shutdown, wake_nobody, false},

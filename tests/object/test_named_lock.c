@@ -541,7 +541,7 @@ static void test_named_lock__outlives_a_storm_of_kills(void)
     for (long i = 0; i < kills + 3; i++) {
         uint32_t place = (uint32_t)(i % 3);
         if (children[place] != NULL) {
-            CU_ASSERT(await_word(&words_of(block)[place], 1 + testlib_random() % 8));
+            CU_ASSERT_FATAL(await_word(&words_of(block)[place], 1 + testlib_random() % 8));
             CU_ASSERT_EQUAL(mproc_process_kill(children[place]), MPROC_OK);
             CU_ASSERT_EQUAL(end_of(children[place]), CODE_KILLED);
             set_word(&words_of(block)[place], 0);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #ifndef _WIN32
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -235,18 +236,65 @@ static int use_as_another(uint32_t mode)
     return 0; // holding it
 }
 
-static int ask_another(uint32_t mode)
+/** The exit code of a copy that calls fn(mode). */
+static int code_of(int (*fn)(uint32_t mode), uint32_t mode)
 {
     int status = -1;
     (void)fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        _exit(use_as_another(mode));
+        _exit(fn(mode));
     }
-    CU_ASSERT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int ask_another(uint32_t mode)
+{
+    return code_of(use_as_another, mode);
+}
+
+static const char *name_here; /* where numbers of processes are others */
+
+static int use_elsewhere(uint32_t mode)
+{
+    mplat_named_lock lock = none;
+    int rc = mplat_named_lock_open(name_here, mode, 0, &lock);
+    if (rc == MPROC_ENOTSUP && strstr(mproc_last_error(), "namespace") != NULL) {
+        return 1;
+    }
+    CHILD_CHECK(rc == 0 && mplat_named_lock_acquire(&lock, 0) == 0);
+    return 0;
+}
+
+static int go_elsewhere(uint32_t mode)
+{
+    return unshare(CLONE_NEWPID) < 0 ? NOT_HERE : code_of(use_elsewhere, mode);
 }
 #endif
+
+static void test_named_lock__is_for_one_pid_namespace(void)
+{
+#ifdef _WIN32
+    testlib_skip("there are no such on this system");
+#else
+    mplat_named_lock lock = none;
+    name_here = own_name();
+    CU_ASSERT_EQUAL_FATAL(mplat_named_lock_open(name_here, 0600, 0, &lock), 0);
+    int code = code_of(go_elsewhere, 0600);
+    mplat_named_lock_close(&lock);
+    if (code == NOT_HERE) {
+        testlib_skip("no namespaces to be had here");
+    } else {
+        CU_ASSERT_EQUAL(code, 1);
+        // Without users it can be another one, and then it is that in turn.
+        CU_ASSERT_EQUAL(code_of(go_elsewhere, 0600), 0);
+        CU_ASSERT_EQUAL_FATAL(mplat_named_lock_open(name_here, 0600, 0, &lock), 0);
+        CU_ASSERT_EQUAL(mplat_named_lock_acquire(&lock, 0), 0);
+        CU_ASSERT_EQUAL(mplat_named_lock_release(&lock), 0);
+    }
+    finish(&lock);
+#endif
+}
 
 static void test_named_lock__is_for_those_who_trust_each_other(void)
 {
@@ -296,6 +344,7 @@ static const testlib_case cases[] = {
     {"tells_of_a_death", test_named_lock__tells_of_a_death},
     {"of_one_who_died_alone", test_named_lock__of_one_who_died_alone},
     {"refuses_what_is_none", test_named_lock__refuses_what_is_none},
+    {"is_for_one_pid_namespace", test_named_lock__is_for_one_pid_namespace},
     {"is_for_those_who_trust_each_other", test_named_lock__is_for_those_who_trust_each_other},
 };
 
