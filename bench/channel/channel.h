@@ -3,7 +3,7 @@
  * channel.h: what bench_channel compares, and how it measures.
  *
  * ways_mproc.c is for every system; ways_posix.c and ways_win32.c are twins: what the system itself
- * offers. The processes of a run are a crew (../support/crew.h), members with even numbers produce.
+ * offers; so are many_posix.c and many_win32.c, which wait for many at once. The processes of a run are a crew (../support/crew.h), members with even numbers produce.
  */
 #ifndef MPROC_BENCH_CHANNEL_H
 #define MPROC_BENCH_CHANNEL_H
@@ -53,6 +53,7 @@ const struct channel_way *channel_way(size_t number);
 
 extern const struct bench_pair_way channel_mproc_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
+extern const struct bench_pair_way channel_many_pairs[];
 
 /* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of those of a struct channel_way. */
 #define CHANNEL_PAIR(name, open, put, get)                                                \

@@ -144,6 +144,8 @@ MPROC_END_DECLS
  */
 #ifdef __cplusplus
 
+#include <type_traits>
+
 extern "C++" {
 namespace mproc_detail {
 
@@ -167,14 +169,11 @@ inline mproc_wait_item wait_item(mproc_process *process)
     return mproc__wait_process(process);
 }
 
-inline mproc_wait_item wait_item(mproc_os_handle native)
+template <class T> inline mproc_wait_item wait_item(T native)
 {
+    static_assert(std::is_integral_v<T> && std::is_signed_v<T>,
+                  "MPROC_WAIT_ITEM cannot make an item of this type");
     return mproc__wait_native(native);
-}
-
-inline mproc_wait_item wait_item(int descriptor)
-{
-    return mproc__wait_native(descriptor);
 }
 
 inline mproc_wait_item wait_item(void *handle)
