@@ -46,7 +46,7 @@ const bench_role_fn bench_roles[] = {
 const struct bench_pair_way *bench_pair_way(size_t number)
 {
     const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_pipe_pairs,
-                                                  channel_system_pairs,
+                                                  channel_many_pairs, channel_system_pairs,
                                                   BOOST(pairs) ZMQ(pairs) NNG(pairs)};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct bench_pair_way *way = lists[i]; way->subject; way++) {

@@ -3,8 +3,9 @@
  * channel.h: what bench_channel compares, and how it measures.
  *
  * ways_mproc.c and ways_pipe.c are for every system; ways_posix.c and ways_win32.c are twins: what the
- * system itself offers; ways_zmq.c and the like need a library each, and are compiled where that is. The
- * processes of a run are a crew (../support/crew.h), members with even numbers produce.
+ * system itself offers; so are many_posix.c and many_win32.c, which wait for many at once; ways_zmq.c and the
+ * like need a library each, and are compiled where that is. The processes of a run are a crew
+ * (../support/crew.h), members with even numbers produce.
  */
 #ifndef MPROC_BENCH_CHANNEL_H
 #define MPROC_BENCH_CHANNEL_H
@@ -67,6 +68,7 @@ extern const struct bench_pair_way channel_mproc_pairs[];
 extern const struct bench_pair_way channel_pipe_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
 extern const struct bench_pair_way channel_zmq_pairs[], channel_nng_pairs[], channel_boost_pairs[];
+extern const struct bench_pair_way channel_many_pairs[];
 
 /* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of those of a struct channel_way. */
 #define CHANNEL_PAIR(name, open, put, get)                                                \

@@ -106,7 +106,7 @@ const struct channel_way channel_mproc_ways[] = {
     {"mproc, 64 at a time", true, 0, CHANNEL_SMALL, CHANNEL_BATCH, SIZE_MAX, open_queues,
      close_queues, put_many, get_many, NULL},
     {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int,
-     NULL},
+     NULL, NULL},
     {0},
 };
 

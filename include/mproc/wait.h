@@ -21,6 +21,7 @@
 #include "mproc/connection.h"
 #include "mproc/event.h"
 #include "mproc/export.h"
+#include "mproc/latch.h"
 #include "mproc/process.h"
 #include "mproc/queue.h"
 #include "mproc/timeout.h"
@@ -31,12 +32,13 @@ MPROC_BEGIN_DECLS
  * What can be waited for together with other things, and when it is ready.
  *
  * Locks, semaphores and conditions are missing, as in Python: what could be had when it was seen may be
- * another one's when the call returns. For a timer there is the timeout.
+ * another one's when the call returns. For a timer there is the timeout, or one of the system's.
  */
 typedef enum mproc_wait_type {
     MPROC_WAIT_QUEUE = 1,  /**< an item is in it, or it has been shut down */
     MPROC_WAIT_CONNECTION, /**< a whole message can be received, or the other end is gone */
     MPROC_WAIT_EVENT,      /**< it is set, or has been set since the call began */
+    MPROC_WAIT_LATCH,      /**< it is open, or broken */
     MPROC_WAIT_PROCESS,    /**< it has ended; mproc_process_join is still to be called */
     /**
      * A descriptor or handle of the system's own. POSIX: something can be read from it, or the other side
@@ -54,6 +56,7 @@ typedef struct mproc_wait_item {
         mproc_queue *queue;
         mproc_connection *connection;
         mproc_event *event;
+        mproc_latch *latch;
         mproc_process *process; /**< a child of this process, or its parent */
         mproc_os_handle native;
     } as; /**< the member that goes with the type; borrowed: keep it open during the call */
@@ -64,7 +67,8 @@ typedef struct mproc_wait_item {
  *
  * Python: multiprocessing.connection.wait(object_list, timeout)
  *
- * Nothing is taken out of what is ready, and others who have it may be quicker: get with MPROC_NOWAIT.
+ * Nothing is taken out of what is ready, and all who wait for it are woken. Others may be quicker: get
+ * with MPROC_NOWAIT then. (Many that wait for one queue do better with mproc_queue_get, which wakes one.)
  * Any number of things of any types, on Windows too; the same one may be among them several times.
  * With descriptors or processes and other things in one call, and when nothing was ready at first, the call
  * has the former watched by a thread that is gone when it returns; on Windows by the system's.
@@ -105,6 +109,15 @@ static inline mproc_wait_item mproc__wait_event(mproc_event *event)
     return item;
 }
 
+static inline mproc_wait_item mproc__wait_latch(mproc_latch *latch)
+{
+    mproc_wait_item item;
+    item.type = MPROC_WAIT_LATCH;
+    item.is_ready = false;
+    item.as.latch = latch;
+    return item;
+}
+
 static inline mproc_wait_item mproc__wait_connection(mproc_connection *connection)
 {
     mproc_wait_item item;
@@ -140,9 +153,11 @@ static inline mproc_wait_item mproc__wait_handle(void *handle)
 MPROC_END_DECLS
 
 /**
- * An item of what `x` is: a queue, an event, a connection, a process, a descriptor (any signed integer) or a HANDLE.
+ * An item of what `x` is: a queue, a connection, an event, a latch, a process, a descriptor (any signed integer) or a HANDLE.
  */
 #ifdef __cplusplus
+
+#include <type_traits>
 
 extern "C++" {
 namespace mproc_detail {
@@ -157,6 +172,11 @@ inline mproc_wait_item wait_item(mproc_event *event)
     return mproc__wait_event(event);
 }
 
+inline mproc_wait_item wait_item(mproc_latch *latch)
+{
+    return mproc__wait_latch(latch);
+}
+
 inline mproc_wait_item wait_item(mproc_connection *connection)
 {
     return mproc__wait_connection(connection);
@@ -167,14 +187,11 @@ inline mproc_wait_item wait_item(mproc_process *process)
     return mproc__wait_process(process);
 }
 
-inline mproc_wait_item wait_item(mproc_os_handle native)
+template <class T> inline mproc_wait_item wait_item(T native)
 {
+    static_assert(std::is_integral_v<T> && std::is_signed_v<T>,
+                  "MPROC_WAIT_ITEM cannot make an item of this type");
     return mproc__wait_native(native);
-}
-
-inline mproc_wait_item wait_item(int descriptor)
-{
-    return mproc__wait_native(descriptor);
 }
 
 inline mproc_wait_item wait_item(void *handle)
@@ -194,6 +211,7 @@ inline mproc_wait_item wait_item(void *handle)
     _Generic((x), \
         mproc_queue *: mproc__wait_queue, \
         mproc_event *: mproc__wait_event, \
+        mproc_latch *: mproc__wait_latch, \
         mproc_connection *: mproc__wait_connection, \
         mproc_process *: mproc__wait_process, \
         int: mproc__wait_native, \

@@ -12,6 +12,8 @@
 #define SLEEPERS 1u
 #define ONE_STIR 2u
 
+int64_t mproc__stir_slice_ns = (int64_t)1000 * 1000000;
+
 static uint32_t my_number(void)
 {
     return mproc__thread_index(mproc__thread_self()) % MPROC__STIRS;
@@ -54,8 +56,9 @@ void mproc__stir_marked(uint64_t *marks)
 
 void mproc__stir_await(uint32_t *stir, uint32_t seen, mproc__deadline deadline)
 {
+    int64_t slice = mproc__stir_slice_ns > mproc__slice_ns ? mproc__stir_slice_ns : mproc__slice_ns;
     if (!mproc__spin(stir, seen) &&
         ((seen & SLEEPERS) != 0 || mproc__cas32(stir, &seen, seen | SLEEPERS))) {
-        (void)mproc__sleep(stir, seen | SLEEPERS, deadline, NULL);
+        (void)mproc__sleep(stir, seen | SLEEPERS, mproc__deadline_slice(deadline, slice), NULL);
     }
 }

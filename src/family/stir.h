@@ -12,7 +12,9 @@
  *               mark is in its place, or the stir has changed since it was read
  *           S2  nobody need take back a mark: one left behind costs one look in vain
  * Death     of who left marks: they are left behind. Of who took marks away and did not stir: all who
- *           sleep look again (watch.h), and leave their marks anew
+ *           sleep look again (watch.h), and leave their marks anew. Of one who is stopped there the watch
+ *           sees nothing, for the stir has not changed: so nobody sleeps on one for longer than a slice
+ *           of its own
  */
 #ifndef MPROC_FAMILY_STIR_H
 #define MPROC_FAMILY_STIR_H
@@ -20,6 +22,9 @@
 #include <stdint.h>
 
 #include "base/deadline.h"
+
+/** Length of that slice in nanoseconds; tests change it. No shorter than mproc__slice_ns. */
+extern int64_t mproc__stir_slice_ns;
 
 /** The calling thread's stir; it has entered. */
 uint32_t *mproc__stir_mine(void);

@@ -2,7 +2,8 @@
 /*
  * latch.c: mproc_latch: a count in one word.
  *
- * Layout  one word: the count, and below it bit 0: somebody may sleep on it. 0: open, for good.
+ * Layout  one word: the count, and below it bit 0: somebody may sleep on it, or has left a mark beside it,
+ *         waiting for other things, too (stir.h). 0: open, for good.
  * Commit  the compare-and-swap of the word
  * Death   Killed between the word and the wake, who counted is found dead, and the sleepers look again.
  *         Of one that was yet to count: its process had the latch open, and the block's count of losses
@@ -18,7 +19,9 @@
 #include "family/note.h"
 #include "family/object.h"
 #include "family/sleep.h"
+#include "family/stir.h"
 #include "family/watch.h"
+#include "object/waitable.h"
 
 #include <stddef.h>
 
@@ -27,12 +30,20 @@
 
 struct latch_shm {
     uint32_t word;
+    uint32_t reserved;
+    uint64_t marks;
 };
 
 static uint32_t *word_of(const mproc_latch *latch)
 {
     struct latch_shm *shm = latch->object.shm;
     return &shm->word;
+}
+
+static uint64_t *marks_of(const mproc_latch *latch)
+{
+    struct latch_shm *shm = latch->object.shm;
+    return &shm->marks;
 }
 
 static int no_latch(const char *verb)
@@ -77,6 +88,7 @@ int mproc_latch_count_down(mproc_latch *latch, uint32_t n)
     MPROC__KILLPOINT("latch.counted");
     if (next == 0 && (old & SLEEPERS)) {
         (void)mplat_wake(word, INT32_MAX);
+        mproc__stir_marked(marks_of(latch));
     }
     return MPROC_OK;
 }
@@ -150,3 +162,31 @@ int mproc_latch_arrive_and_wait(mproc_latch *latch, uint32_t n, mproc_timeout ti
     int rc = mproc_latch_count_down(latch, n);
     return rc < 0 ? rc : mproc_latch_wait(latch, timeout);
 }
+
+/* ---- for who waits for other things, too ------------------------------------------------------ */
+
+static uint32_t look(const struct mproc_object *object)
+{
+    (void)object;
+    return 0; // once ready it is for good
+}
+
+static bool is_ready(const struct mproc_object *object, uint32_t before)
+{
+    const mproc_latch *latch = (const mproc_latch *)(const void *)object;
+    (void)before;
+    return has_losses(latch) || mproc_latch_is_open(latch);
+}
+
+static void watch(struct mproc_object *object)
+{
+    const mproc_latch *latch = (const mproc_latch *)(const void *)object;
+    uint32_t *word = word_of(latch);
+    mproc__stir_mark(marks_of(latch));
+    uint32_t old = mproc__load32_acquire(word);
+    while (old != 0 && (old & SLEEPERS) == 0 && !mproc__cas32(word, &old, old | SLEEPERS)) {
+    }
+}
+
+const struct mproc__waitable mproc__latch_waitable = {
+    .look = look, .is_ready = is_ready, .watch = watch, .needs_peers = true};

@@ -45,6 +45,8 @@ static const struct mproc__waitable *waitable_of(const mproc_wait_item *item)
         return &mproc__queue_waitable;
     case MPROC_WAIT_EVENT:
         return &mproc__event_waitable;
+    case MPROC_WAIT_LATCH:
+        return &mproc__latch_waitable;
     case MPROC_WAIT_CONNECTION:
         return &mproc__connection_waitable;
     default:
@@ -59,6 +61,8 @@ static struct mproc_object *object_of(const mproc_wait_item *item)
         return item->as.queue != NULL ? &item->as.queue->object : NULL;
     case MPROC_WAIT_EVENT:
         return item->as.event != NULL ? &item->as.event->object : NULL;
+    case MPROC_WAIT_LATCH:
+        return item->as.latch != NULL ? &item->as.latch->object : NULL;
     case MPROC_WAIT_CONNECTION:
         return item->as.connection != NULL ? &item->as.connection->object : NULL;
     default:

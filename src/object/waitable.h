@@ -21,6 +21,7 @@ struct mproc__waitable {
 
 extern const struct mproc__waitable mproc__queue_waitable;
 extern const struct mproc__waitable mproc__event_waitable;
+extern const struct mproc__waitable mproc__latch_waitable;
 extern const struct mproc__waitable mproc__connection_waitable;
 
 #endif

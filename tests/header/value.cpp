@@ -5,6 +5,7 @@
 #include "mproc/error.h"
 #include "mproc/shared_memory.h"
 #include "mproc/value.h"
+#include "mproc/wait.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -89,6 +90,20 @@ static void check_unpacking()
     CHECK(MPROC_UNPACK(MPROC_ARGS()) == 0);
 }
 
+static void check_wait_items()
+{
+    mproc_queue *queue = nullptr;
+    mproc_process *process = nullptr;
+    void *handle = &queue;
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(queue), MPROC_WAIT_ITEM(process), MPROC_WAIT_ITEM(3),
+                               MPROC_WAIT_ITEM(4LL), MPROC_WAIT_ITEM(handle)};
+    CHECK(items[0].type == MPROC_WAIT_QUEUE && items[1].type == MPROC_WAIT_PROCESS);
+    CHECK(items[2].type == MPROC_WAIT_NATIVE && items[2].as.native == 3);
+    CHECK(items[3].as.native == 4);
+    CHECK(items[4].as.native == reinterpret_cast<mproc_os_handle>(handle));
+    CHECK(mproc_wait(items, 5, MPROC_NOWAIT) == MPROC_EINVAL);
+}
+
 /* The same number as in C, and a constant. */
 struct frame {
     std::int64_t number;
@@ -103,5 +118,6 @@ int main()
     check_values();
     check_structures();
     check_unpacking();
+    check_wait_items();
     return n_failed == 0 ? 0 : 1;
 }

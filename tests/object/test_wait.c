@@ -2,6 +2,9 @@
 /*
  * test_wait.c: mproc_wait: one wait for connections, queues, events, processes and handles.
  */
+#include "base/check.h"
+#include "family/stir.h"
+#include "family/watch.h"
 #include "object/sync_test.h"
 
 #include <apr_general.h>
@@ -145,6 +148,20 @@ static int await_event(const mproc_args *args)
     mproc_event *event;
     CHILD_CHECK(MPROC_UNPACK(args, &event) == 0);
     return -mproc_event_wait(event, LIMIT);
+}
+
+static void test_wait__a_latch_that_is_open(void)
+{
+    mproc_latch *latch;
+    CU_ASSERT_EQUAL_FATAL(mproc_latch_create(&latch, 2), MPROC_OK);
+    mproc_wait_item item = MPROC_WAIT_ITEM(latch);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(mproc_latch_count_down(latch, 1), MPROC_OK);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, BRIEF), 0);
+    CU_ASSERT_EQUAL(mproc_latch_get_count(latch), 1);
+    CU_ASSERT_EQUAL(mproc_latch_count_down(latch, 1), MPROC_OK);
+    CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1);
+    mproc_latch_close(latch);
 }
 
 static void test_wait__a_process_that_has_ended(void)
@@ -360,6 +377,49 @@ static void test_wait__sleeps_on_connections(void)
     wait_for_connection(BE_KILLED, false);
     wait_for_connection(PUT, true);
     wait_for_connection(BE_KILLED, true);
+}
+
+static int count_down(const mproc_args *args)
+{
+    mproc_latch *latch;
+    mproc_event *event;
+    bool is_loss;
+    CHILD_CHECK(MPROC_UNPACK(args, &latch, &event, &is_loss) == 0);
+    CHILD_CHECK(mproc_event_set(event) == 0);
+    await_sleeper();
+    if (!is_loss) {
+        CHILD_CHECK(mproc_latch_count_down(latch, 1) == 0);
+    }
+    return stay();
+}
+
+/** The last one counts, or is killed before it has. */
+static void wait_for_latch(bool is_loss)
+{
+    mproc_queue *queue = make_queue();
+    mproc_event *event = make_event();
+    mproc_latch *latch;
+    CU_ASSERT_EQUAL_FATAL(mproc_latch_create(&latch, 1), MPROC_OK);
+    mproc_process *child = start(count_down, MPROC_ARGS(latch, event, is_loss));
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(queue), MPROC_WAIT_ITEM(latch)};
+    CU_ASSERT_EQUAL(mproc_event_wait(event, LIMIT), MPROC_OK);
+    if (is_loss) {
+        CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    }
+    CU_ASSERT_EQUAL(wait_for(items, 2, LIMIT), 1);
+    CU_ASSERT(items[1].is_ready);
+    CU_ASSERT_EQUAL(mproc_latch_wait(latch, MPROC_NOWAIT), is_loss ? MPROC_EBROKEN : MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    (void)end_of(child);
+    mproc_latch_close(latch);
+    mproc_event_close(event);
+    mproc_queue_close(queue);
+}
+
+static void test_wait__sleeps_on_latches(void)
+{
+    wait_for_latch(false);
+    wait_for_latch(true);
 }
 
 struct raiser {
@@ -607,6 +667,50 @@ static void test_wait__beside_others(void)
     mproc_event_close(event);
 }
 
+#if defined(MPROC_KILLPOINTS) && !defined(_WIN32)
+static void stop_at_marks(const char *instant)
+{
+    if (strcmp(instant, "stir.taken") == 0) {
+        mproc__killpoint_fn = NULL;
+        (void)raise(SIGSTOP);
+    }
+}
+
+static int put_and_stop(const mproc_args *args)
+{
+    mproc_queue *queue;
+    CHILD_CHECK(MPROC_UNPACK(args, &queue) == 0);
+    await_sleeper();
+    mproc__killpoint_fn = stop_at_marks;
+    return -mproc_queue_put(queue, MPROC_VALUE(1), MPROC_NOWAIT);
+}
+#endif
+
+/** One who is stopped between the item and the wake holds nobody up for long. */
+static void test_wait__is_not_held_up(void)
+{
+#if defined(MPROC_KILLPOINTS) && !defined(_WIN32)
+    int64_t slice = mproc__stir_slice_ns;
+    int64_t long_slice = mproc__long_slice_ns;
+    mproc_queue *queue = make_queue();
+    mproc_event *event = make_event();
+    mproc__stir_slice_ns = mproc_milliseconds(50);
+    mproc__long_slice_ns = INT64_MAX / 4;
+    mproc_process *child = start(put_and_stop, MPROC_ARGS(queue));
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(event), MPROC_WAIT_ITEM(queue)};
+    CU_ASSERT_EQUAL(wait_for(items, 2, LIMIT), 1);
+    CU_ASSERT_EQUAL(get(queue), 1);
+    CU_ASSERT_EQUAL(kill((pid_t)mproc_process_pid(child), SIGCONT), 0);
+    CU_ASSERT_EQUAL(end_of(child), 0);
+    mproc__stir_slice_ns = slice;
+    mproc__long_slice_ns = long_slice;
+    mproc_queue_close(queue);
+    mproc_event_close(event);
+#else
+    testlib_skip("it takes MPROC_KILLPOINTS, and SIGSTOP");
+#endif
+}
+
 /** What one waits for is to be seen by others: the first object stands for all. */
 static void test_wait__is_listed(void)
 {
@@ -691,18 +795,21 @@ static const testlib_case cases[] = {
     {"a_queue_that_has_an_item", test_wait__a_queue_that_has_an_item},
     {"a_connection_that_has_a_message", test_wait__a_connection_that_has_a_message},
     {"an_event_that_is_set", test_wait__an_event_that_is_set},
+    {"a_latch_that_is_open", test_wait__a_latch_that_is_open},
     {"a_process_that_has_ended", test_wait__a_process_that_has_ended},
     {"a_handle_of_the_systems", test_wait__a_handle_of_the_systems},
     {"marks_all_that_are_ready", test_wait__marks_all_that_are_ready},
     {"sleeps_on_objects", test_wait__sleeps_on_objects},
     {"sleeps_on_objects_and_handles", test_wait__sleeps_on_objects_and_handles},
     {"sleeps_on_connections", test_wait__sleeps_on_connections},
+    {"sleeps_on_latches", test_wait__sleeps_on_latches},
     {"a_handle_among_objects", test_wait__a_handle_among_objects},
     {"hundreds_of_handles", test_wait__hundreds_of_handles},
     {"hundreds_of_queues", test_wait__hundreds_of_queues},
     {"hundreds_of_processes", test_wait__hundreds_of_processes},
     {"loses_no_wake", test_wait__loses_no_wake},
     {"beside_others", test_wait__beside_others},
+    {"is_not_held_up", test_wait__is_not_held_up},
     {"is_listed", test_wait__is_listed},
     {"goes_on_after_signals", test_wait__goes_on_after_signals},
     {"leaves_nothing_behind", test_wait__leaves_nothing_behind},

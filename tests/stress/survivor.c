@@ -10,6 +10,7 @@
 #include "family/layout.h"
 #include "family/ops.h"
 #include "family/sleep.h"
+#include "family/stir.h"
 #include "family/thread.h"
 #include "family/watch.h"
 #include "support/testlib.h"
@@ -39,6 +40,7 @@ void survivor_setup(void)
 {
     mproc__slice_ns = 2000000;
     mproc__long_slice_ns = INT64_MAX / 4;
+    mproc__stir_slice_ns = INT64_MAX / 4;
 }
 
 static void *live(void *arg)

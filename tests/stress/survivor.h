@@ -15,7 +15,7 @@
 /** What a survivor waits for at most: it asserts that it did not have to. */
 #define SURVIVOR_LIMIT mproc_seconds(10)
 
-/** A part of the test's main(): have short slices last 2 ms, and long ones for ever. */
+/** A part of the test's main(): have short slices last 2 ms, and all others for ever. */
 void survivor_setup(void);
 
 /** Start the i-th survivor; `fn`'s result is its own. */

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait.c: a parent that serves the queues of several children at once, until all of them have ended.
+ *
+ * Python's twin:
+ *
+ *     while children:
+ *         for ready in wait(readers + [child.sentinel for child in children]):
+ *             ...
+ */
+#include <mproc/mproc.h>
+#include <stdio.h>
+
+enum { CHILDREN = 3, NUMBERS = 10 };
+
+static int work(const mproc_args *args)
+{
+    mproc_queue *results;
+    int first;
+    int rc = MPROC_UNPACK(args, &results, &first);
+    for (int i = first; rc >= 0 && i < first + NUMBERS; i++) {
+        rc = mproc_queue_put(results, MPROC_VALUE(i), MPROC_FOREVER);
+    }
+    return rc;
+}
+
+/* Take all that is in a queue; how many items that were. */
+static int drain(mproc_queue *queue, int64_t *sum)
+{
+    int count = 0;
+    mproc_value item;
+    while (mproc_queue_get(queue, &item, MPROC_NOWAIT) == 0) {
+        *sum += item.as.integer;
+        count++;
+        mproc_value_clear(&item);
+    }
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    mproc_main(argc, argv);
+
+    mproc_queue *queues[CHILDREN];
+    mproc_process *children[CHILDREN];
+    mproc_wait_item items[2 * CHILDREN]; // a child and its queue, and so on
+    for (int i = 0; i < CHILDREN; i++) {
+        if (mproc_queue_create(&queues[i], NULL) < 0) {
+            return mproc_perror("queue");
+        }
+        const mproc_args *args = MPROC_ARGS(queues[i], i * NUMBERS);
+        if (mproc_process_start(&children[i], work, args, NULL) < 0) {
+            return mproc_perror("process");
+        }
+        items[2 * i] = MPROC_WAIT_ITEM(children[i]);
+        items[2 * i + 1] = MPROC_WAIT_ITEM(queues[i]);
+    }
+    int64_t sum = 0;
+    int received = 0;
+    int left = CHILDREN;
+    while (left > 0) {
+        if (mproc_wait(items, 2 * (size_t)left, MPROC_FOREVER) < 0) {
+            return mproc_perror("wait");
+        }
+        for (int i = left - 1; i >= 0; i--) {
+            mproc_wait_item *child = &items[2 * i];
+            // What a process has put before its end is there: so whether it has ended was asked first.
+            received += drain(child[1].as.queue, &sum);
+            if (child->is_ready) {
+                left--;
+                child[0] = items[2 * left];
+                child[1] = items[2 * left + 1];
+            }
+        }
+    }
+    printf("%d children have ended, %d numbers, sum %lld\n", CHILDREN, received, (long long)sum);
+    for (int i = 0; i < CHILDREN; i++) {
+        if (mproc_process_join(children[i], MPROC_FOREVER) < 0) {
+            return mproc_perror("join");
+        }
+        mproc_process_close(children[i]);
+        mproc_queue_close(queues[i]);
+    }
+    return 0;
+}
