@@ -46,6 +46,11 @@ typedef struct mproc_queue_options {
      */
     size_t max_items;
     /**
+     * How many bytes its items may have together; 0: as many as there is memory for. Those of bytes
+     * count as they are, others as large as mproc_value_encode makes them.
+     */
+    size_t max_bytes;
+    /**
      * Whether mproc_queue_task_done and mproc_queue_join are used, with up to some 67 million items that
      * have been put and are not done. Python: JoinableQueue
      */
@@ -76,8 +81,8 @@ MPROC_API MPROC_NODISCARD int mproc_queue_create(mproc_queue **ret_queue,
  *                 takes the item out
  * @param timeout  nanoseconds, MPROC_NOWAIT or MPROC_FOREVER
  * @return 0; MPROC_ETIMEDOUT (the queue is full; Python: queue.Full); MPROC_ECLOSED; MPROC_ENOMEM or
- *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (nested too deep, or a part of 4 GiB and more);
- *         MPROC_EINVAL. If it is not 0, the item is not in the queue.
+ *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (larger than max_bytes, nested too deep, or a
+ *         part of 4 GiB and more); MPROC_EINVAL. If it is not 0, the item is not in the queue.
  * @blocking  while the queue is full; also with MPROC_NOWAIT for other puts under way, some hundred
  *            nanoseconds each, unless a process is stopped in one
  * @safety any thread of any member process
@@ -143,7 +148,7 @@ MPROC_API size_t mproc_queue_size(const mproc_queue *queue);
 /** Whether nothing is in it just now; true for NULL. Python: Queue.empty() */
 MPROC_API bool mproc_queue_is_empty(const mproc_queue *queue);
 
-/** Whether it has as many items just now as it takes; false for NULL. Python: Queue.full() */
+/** Whether it has as many items or bytes just now as it takes; false for NULL. Python: Queue.full() */
 MPROC_API bool mproc_queue_is_full(const mproc_queue *queue);
 
 /** Whether it has been shut down; false for NULL. */

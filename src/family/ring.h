@@ -10,6 +10,8 @@
  * Position  Producers' and consumers' places are one word each: bit 0 says that the ring is closed, bits
  *           1 to 26 count messages, the rest counts words of 8 bytes; all of it wraps around.
  *           So how many messages are under way is always exact.
+ * Bytes     How many bytes they have, all that were ever put or got, stands beside each place, and what it
+ *           will be there before the place moves, see struct mproc__ring_sum. Only if that is limited.
  * Always    R1  records between head and tail are complete; those are the ring's messages
  *           R2  a segment holds the positions [start, end); its successor, if any, starts at its end
  *           R3  a parcel is held by the ring if its record is between head and tail, or by put.parcel if
@@ -55,13 +57,24 @@ struct mproc__parcel {
     uint32_t reserved;
 };
 
+/** The sum of the sizes of all messages up to a place. Whoever dies, one of the two is right. */
+struct mproc__ring_sum {
+    uint64_t now;
+    uint64_t next;    /**< what it is when the place is at ... */
+    uint64_t next_at; /**< in words; or MPROC__RING_NOWHERE */
+};
+
+#define MPROC__RING_NOWHERE UINT64_MAX
+
 /* What one side writes all the time shares a cache line with nothing that the other one needs. */
 struct mproc__ring_shm {
     uint64_t max_items;             /**< constant */
     uint32_t may_grow;              /**< constant */
     struct mproc__bell_shm getters; /**< for those who sleep on the tail */
     struct mproc__bell_shm putters; /**< ... on the head */
-    uint32_t reserved[11];
+    uint32_t reserved;
+    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
+    uint64_t reserved2[4];
 
     struct {
         struct mproc__mutex_shm mutex;
@@ -72,7 +85,9 @@ struct mproc__ring_shm {
         uint64_t reserved[3];
     } put;
     uint64_t tail;
-    uint64_t behind_tail[7]; /**< reserved */
+    struct mproc__ring_sum put_sum;
+    uint64_t got_seen;       /**< the sum at the head, when head_seen was looked at */
+    uint64_t behind_tail[3]; /**< reserved */
 
     struct {
         struct mproc__mutex_shm mutex;
@@ -83,7 +98,8 @@ struct mproc__ring_shm {
         uint64_t reserved[3];
     } get;
     uint64_t head;
-    uint64_t behind_head[7]; /**< reserved */
+    struct mproc__ring_sum got_sum;
+    uint64_t behind_head[4]; /**< reserved */
 };
 
 _Static_assert(sizeof(struct mproc__ring_shm) == 320, "five cache lines");
@@ -99,6 +115,7 @@ typedef struct mproc__ring_end {
     uint64_t start;       /**< the segment's first position */
     uint64_t mask;        /**< its size in words, less one */
     uint64_t words;       /**< of the record that is looked at */
+    uint64_t sum;         /**< at `position` */
     uint32_t notes;       /**< of the bell that is rung at the end, see bell.h */
 } mproc__ring_end;
 
@@ -124,6 +141,9 @@ int mproc__ring_create(struct mproc__ring_shm *ring, uint64_t size, uint64_t max
 /** How many messages are in it just now. */
 uint64_t mproc__ring_count(const struct mproc__ring_shm *ring);
 
+/** How many bytes they have, if that is limited; else 0. */
+uint64_t mproc__ring_bytes(const struct mproc__ring_shm *ring);
+
 /** Of the messages that were ever put: how many more than `count`, which wraps around. */
 uint32_t mproc__ring_undone(const struct mproc__ring_shm *ring, uint32_t count);
 
@@ -139,7 +159,8 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
                           mproc__ring_end *ret_end);
 
 /**
- * Make room for one more message of up to MPROC__RING_LARGEST_RECORD bytes.
+ * Make room for one more message of up to MPROC__RING_LARGEST_RECORD bytes. It is no larger than
+ * max_bytes.
  *
  * @param ret_place  `size` bytes, to be written before the commit
  * @return true; false: it is full, or with *ret_status < 0 there is no memory for it to grow
@@ -151,10 +172,20 @@ bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__re
 bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__record kind,
                             int *ret_status);
 
+/** Move a place whose bytes are counted; or say beforehand what the sum will be there. */
+void mproc__ring_move(uint64_t *place, uint64_t to, struct mproc__ring_sum *sum,
+                      uint64_t sum_there);
+void mproc__ring_announce(uint64_t to, struct mproc__ring_sum *sum, uint64_t sum_there);
+
 /** Let everything reserved be messages: once for several of them. */
 static inline void mproc__ring_put_commit(mproc__ring_end *end)
 {
-    mproc__store64_release(&end->ring->tail, end->position); /* COMMIT */
+    struct mproc__ring_shm *ring = end->ring;
+    if (ring->max_bytes != 0) {
+        mproc__ring_move(&ring->tail, end->position, &ring->put_sum, end->sum);
+    } else {
+        mproc__store64_release(&ring->tail, end->position); /* COMMIT */
+    }
     end->committed = end->position;
 }
 

@@ -25,6 +25,9 @@ static void repair_get(struct mproc__ring_shm *ring)
     mproc__family_settle();
     mproc__store64_release(&ring->head, past_taken(ring));
     ring->get.taken_at = 0;
+    uint64_t head;
+    uint64_t sum = mproc__ring_sum_at(&ring->head, &ring->got_sum, &head);
+    mproc__store64_release(&ring->got_sum.now, sum);
 }
 
 int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline,
@@ -43,6 +46,7 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
         .position = head,
         .committed = head,
         .begun = head,
+        .sum = ring->got_sum.now,
         .notes = mproc__bell_notes(&ring->putters),
     };
     mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->get.segment));
@@ -51,7 +55,12 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
 
 static void commit_get(mproc__ring_end *end)
 {
-    mproc__store64_release(&end->ring->head, end->position); /* COMMIT */
+    struct mproc__ring_shm *ring = end->ring;
+    if (ring->max_bytes != 0) {
+        mproc__ring_move(&ring->head, end->position, &ring->got_sum, end->sum);
+    } else {
+        mproc__store64_release(&ring->head, end->position); /* COMMIT */
+    }
     end->committed = end->position;
 }
 
@@ -139,15 +148,18 @@ void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
     uint64_t next = mproc__ring_advance(end->position, end->words, 1);
     if (item->parcel != 0) {
         commit_get(end);
+        mproc__ring_announce(next, &ring->got_sum, end->sum + item->size);
         ring->get.taken_words = end->words;
         mproc__block_drop(item->parcel, &ring->get.taken_at,
                           mproc__ring_words_of(end->position) + 1);
         MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
-        end->position = next;
-        commit_get(end);
+        mproc__store64_release(&ring->head, next);
+        mproc__store64_release(&ring->got_sum.now, end->sum + item->size);
+        end->committed = next;
         ring->get.taken_at = 0;
     }
     end->position = next;
+    end->sum += item->size;
 }
 
 void mproc__ring_get_end(mproc__ring_end *end)
@@ -160,7 +172,9 @@ void mproc__ring_get_end(mproc__ring_end *end)
     (void)mproc__mutex_release(&ring->get.mutex);
     MPROC__KILLPOINT("ring.got");
     if (n > 0) {
-        mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n, end->notes);
+        // One large message may make room for many, or for others than the first one woken.
+        uint64_t n_woken = ring->max_bytes != 0 ? UINT64_MAX : n;
+        mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n_woken, end->notes);
     }
 }
 

@@ -91,6 +91,10 @@ static inline uint64_t mproc__ring_words_for(uint64_t size)
     return 1 + (size + 7) / 8;
 }
 
+/** The sum at a place, and the place it belongs to. */
+uint64_t mproc__ring_sum_at(const uint64_t *place, const struct mproc__ring_sum *sum,
+                            uint64_t *ret_place);
+
 static inline bool mproc__ring_has_pending(const struct mproc__ring_shm *ring)
 {
     return ring->put.parcel != 0 && ring->put.parcel_at == mproc__ring_words_of(ring->tail);

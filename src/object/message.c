@@ -62,6 +62,10 @@ int mproc__message_prepare(mproc__message *message)
             return rc;
         }
     }
+    if (message->limit != 0 && message->size > message->limit) {
+        return mproc__fail(MPROC_ETOOBIG, "a message of %zu bytes, where at most %llu are allowed",
+                           message->size, (unsigned long long)message->limit);
+    }
     bool is_parcel = message->size > MPROC__RING_LARGEST_RECORD || n_objects > 0;
     return is_parcel ? make_parcel(message, n_objects) : MPROC_OK;
 }

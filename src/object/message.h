@@ -15,6 +15,7 @@
 typedef struct mproc__message {
     const mproc_value *value; /**< NULL: bytes */
     mproc_bytes bytes;
+    uint64_t limit;     /**< the largest size that is allowed; 0: any */
     size_t size;        /**< as it will be on the way */
     mproc__hold parcel; /**< offset 0: it fits into a record */
 } mproc__message;
@@ -28,7 +29,7 @@ static inline bool mproc__message_is_bytes(const mproc__message *message)
 /**
  * Make all ready that can be made ready outside of the ring. What is large is copied now.
  *
- * @param message  with value or bytes filled in, else zero
+ * @param message  with value or bytes filled in, and perhaps the limit; else zero
  * @return 0; MPROC_ENOMEM, MPROC_ENOSPC, MPROC_ETOOBIG or MPROC_EINVAL
  */
 int mproc__message_prepare(mproc__message *message);

@@ -63,6 +63,7 @@ int mproc_queue_create(mproc_queue **ret_queue, const mproc_queue_options *optio
     }
     struct queue_shm *shm = object->shm;
     shm->is_joinable = options->is_joinable;
+    shm->ring.max_bytes = options->max_bytes;
     rc = mproc__ring_create(&shm->ring, SEGMENT_BYTES, options->max_items, true);
     if (rc < 0) {
         mproc__object_close(object);
@@ -129,6 +130,7 @@ static int put_all(mproc_queue *queue, mproc__message *messages, size_t count, s
 static int put_one(mproc_queue *queue, mproc__message *message, mproc_timeout timeout)
 {
     size_t n;
+    message->limit = ring_of(queue)->max_bytes;
     int rc = mproc__message_prepare(message);
     if (rc >= 0) {
         rc = fail_put(put_all(queue, message, 1, &n, mproc__deadline_in(timeout)));
@@ -172,7 +174,8 @@ int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items, size_t co
         size_t n_ready = 0;
         size_t n_put = 0;
         while (n_ready < BATCH && *ret_count + n_ready < count && rc >= 0) {
-            messages[n_ready] = (mproc__message){.value = &items[*ret_count + n_ready]};
+            messages[n_ready] = (mproc__message){.value = &items[*ret_count + n_ready],
+                                                 .limit = ring_of(queue)->max_bytes};
             rc = mproc__message_prepare(&messages[n_ready]);
             n_ready += rc >= 0 ? 1 : 0;
         }
@@ -319,7 +322,12 @@ bool mproc_queue_is_empty(const mproc_queue *queue)
 
 bool mproc_queue_is_full(const mproc_queue *queue)
 {
-    return queue != NULL && mproc_queue_size(queue) >= ring_of(queue)->max_items;
+    if (queue == NULL) {
+        return false;
+    }
+    const struct mproc__ring_shm *ring = ring_of(queue);
+    return mproc__ring_count(ring) >= ring->max_items ||
+           (ring->max_bytes != 0 && mproc__ring_bytes(ring) >= ring->max_bytes);
 }
 
 bool mproc_queue_is_shut_down(const mproc_queue *queue)

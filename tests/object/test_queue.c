@@ -111,6 +111,40 @@ static void test_queue__is_full(void)
     mproc_queue_close(queue);
 }
 
+static void test_queue__is_full_of_bytes(void)
+{
+    static unsigned char data[30001];
+    mproc_queue *queue = NULL;
+    const mproc_queue_options options = {.max_bytes = 30000};
+    size_t size;
+    mproc_value text = MPROC_VALUE("a string is as long as its encoding");
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 30001, MPROC_FOREVER), MPROC_ETOOBIG);
+    for (int round = 0; round < 50; round++) {
+        // Records and a parcel; exactly as many as allowed, wherever the ring is.
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 20001, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 8192, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 1770, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put(queue, text, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT(mproc_queue_is_full(queue) && mproc_queue_size(queue) == 4);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 1, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 0, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, 30000, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 20002, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, 30000, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 28193, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT(mproc_queue_is_full(queue));
+        mproc_value items[4];
+        CU_ASSERT_EQUAL(mproc_queue_get_many(queue, items, 4, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL_FATAL(size, 4);
+        for (size_t i = 0; i < 4; i++) {
+            mproc_value_clear(&items[i]);
+        }
+        CU_ASSERT(!mproc_queue_is_full(queue));
+    }
+    mproc_queue_close(queue);
+}
+
 /** Sizes around all that matters: words, records, parcels, segments. */
 static size_t size_number(uint32_t i)
 {
@@ -492,6 +526,7 @@ static const testlib_case cases[] = {
     {"is_first_in_first_out", test_queue__is_first_in_first_out},
     {"refuses_nonsense", test_queue__refuses_nonsense},
     {"is_full", test_queue__is_full},
+    {"is_full_of_bytes", test_queue__is_full_of_bytes},
     {"takes_all_sizes", test_queue__takes_all_sizes},
     {"grows", test_queue__grows},
     {"too_small_a_buffer_loses_nothing", test_queue__too_small_a_buffer_loses_nothing},
