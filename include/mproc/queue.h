@@ -142,6 +142,63 @@ MPROC_API MPROC_NODISCARD int mproc_queue_get_many(mproc_queue *queue, mproc_val
                                                    size_t count, size_t *ret_count,
                                                    mproc_timeout timeout);
 
+/** Bytes of an item that lie in the family's memory, where this process may read and write them. */
+typedef struct mproc_loan {
+    void *data;     /**< aligned to 64 bytes */
+    size_t size;    /**< bytes */
+    uint64_t block; /**< private, as the rest */
+    uint32_t entry, epoch;
+} mproc_loan;
+
+/**
+ * Make an item of bytes in place: write it where it will be read, and have it put without a copy. Worth
+ * it from some 100 KiB on.
+ *
+ *     mproc_loan loan;
+ *     mproc_queue_reserve(queue, size, &loan);
+ *     render(loan.data, loan.size);
+ *     mproc_queue_commit(queue, &loan, MPROC_FOREVER);
+ *
+ * @param size      bytes; any number
+ * @param ret_loan  what was in the memory before is still there. Give it back with mproc_queue_commit or
+ *                  mproc_loan_release
+ * @return 0; MPROC_ETOOBIG (larger than max_bytes); MPROC_ENOMEM or MPROC_ENOSPC (the arena is full);
+ *         MPROC_EINVAL for NULL
+ * @safety any thread of any member process; any number of loans at once. A loan is the process's that
+ *         made it: a copy made by fork must leave it alone
+ * @death  a loan goes with its process
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_reserve(mproc_queue *queue, size_t size,
+                                                  mproc_loan *ret_loan);
+
+/**
+ * Put a loan's bytes at the end of the queue, without a copy. They are no longer the caller's then.
+ *
+ * @param queue  any, also another than the one it was made for, or taken from
+ * @param loan   of mproc_queue_reserve, or of mproc_queue_peek to pass it on; all zero afterwards
+ * @return as mproc_queue_put, MPROC_ESTATE (it was given back already); if it is not 0, the loan is still
+ *         the caller's
+ * @blocking, @safety, @death  as mproc_queue_put
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_commit(mproc_queue *queue, mproc_loan *loan,
+                                                 mproc_timeout timeout);
+
+/**
+ * Take the first item out of the queue, which must be MPROC_BYTES, and read it where it lies. From some
+ * 100 KiB on that is worth it: nothing is copied. A smaller one may be.
+ *
+ * @param ret_loan  nobody else's; to be given back with mproc_loan_release
+ * @return as mproc_queue_get; MPROC_ETYPE (it is not bytes), MPROC_ENOSPC (the arena is full): it is still
+ *         in the queue
+ * @blocking, @safety  as mproc_queue_get
+ * @death  killed with a loan, the item is gone with the process, and its memory given back
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_peek(mproc_queue *queue, mproc_loan *ret_loan,
+                                               mproc_timeout timeout);
+
+/** Give a loan back: what was to be put is not, what was taken out is freed. NULL or zero is fine. */
+MPROC_API void mproc_loan_release(mproc_loan *loan);
+
 /** How many items are in it just now; 0 for NULL. Python: Queue.qsize(), on every system */
 MPROC_API size_t mproc_queue_size(const mproc_queue *queue);
 

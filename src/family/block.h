@@ -78,6 +78,14 @@ void mproc__block_hand_in(mproc__hold hold, uint64_t *word, uint64_t *other, uin
 /** Drop the hold that a word of another block has on a block; in the same moment `*word` becomes `value`. */
 void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value);
 
+/**
+ * Have the calling process hold a block in place of a word of another one, which it holds; in the same
+ * moment `*word` becomes `value`.
+ *
+ * @return 0, MPROC_ENOMEM or MPROC_ENOSPC
+ */
+int mproc__block_take_over(uint64_t offset, uint64_t *word, uint64_t value, mproc__hold *ret_hold);
+
 /** The block that `container` has come to hold as its index-th one; 0: it holds fewer. */
 uint64_t mproc__block_part(uint64_t container, uint32_t index);
 

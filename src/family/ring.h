@@ -211,6 +211,13 @@ int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item);
 /** Take the message that was looked at out of the ring. A parcel is dropped. */
 void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item);
 
+/**
+ * The same of a parcel, which in place of being dropped becomes the calling process's.
+ *
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it stays
+ */
+int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold);
+
 /** Give the end back. */
 void mproc__ring_get_end(mproc__ring_end *end);
 

@@ -142,24 +142,60 @@ int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item)
     return look(end, ring->get.tail_seen, ret_item);
 }
 
-void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
+/** The parcel that is looked at is about to be taken: what its taker's heir needs to know. */
+static uint64_t *prepare_taking(mproc__ring_end *end, const mproc__ring_item *item)
 {
     struct mproc__ring_shm *ring = end->ring;
-    uint64_t next = mproc__ring_advance(end->position, end->words, 1);
-    if (item->parcel != 0) {
-        commit_get(end);
-        mproc__ring_announce(next, &ring->got_sum, end->sum + item->size);
-        ring->get.taken_words = end->words;
-        mproc__block_drop(item->parcel, &ring->get.taken_at,
-                          mproc__ring_words_of(end->position) + 1);
-        MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
-        mproc__store64_release(&ring->head, next);
-        mproc__store64_release(&ring->got_sum.now, end->sum + item->size);
-        end->committed = next;
-        ring->get.taken_at = 0;
-    }
-    end->position = next;
+    commit_get(end);
+    mproc__ring_announce(mproc__ring_advance(end->position, end->words, 1), &ring->got_sum,
+                         end->sum + item->size);
+    ring->get.taken_words = end->words;
+    return &ring->get.taken_at;
+}
+
+/** What taken_at becomes in the transaction that takes it. */
+static uint64_t mark_of(const mproc__ring_end *end)
+{
+    return mproc__ring_words_of(end->position) + 1;
+}
+
+static void get_past(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    end->position = mproc__ring_advance(end->position, end->words, 1);
     end->sum += item->size;
+}
+
+/** It has been taken. */
+static void get_past_taken(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
+    get_past(end, item);
+    mproc__store64_release(&ring->head, end->position);
+    mproc__store64_release(&ring->got_sum.now, end->sum);
+    end->committed = end->position;
+    ring->get.taken_at = 0;
+}
+
+void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    if (item->parcel == 0) {
+        get_past(end, item);
+        return;
+    }
+    uint64_t *taken_at = prepare_taking(end, item);
+    mproc__block_drop(item->parcel, taken_at, mark_of(end)); /* COMMIT */
+    get_past_taken(end, item);
+}
+
+int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold)
+{
+    uint64_t *taken_at = prepare_taking(end, item);
+    int rc = mproc__block_take_over(item->parcel, taken_at, mark_of(end), ret_hold); /* COMMIT */
+    if (rc >= 0) {
+        get_past_taken(end, item);
+    }
+    return rc;
 }
 
 void mproc__ring_get_end(mproc__ring_end *end)

@@ -34,11 +34,21 @@ static inline bool mproc__message_is_bytes(const mproc__message *message)
  */
 int mproc__message_prepare(mproc__message *message);
 
+/** Whether a limit, 0: none, allows so many bytes. 0 or MPROC_ETOOBIG. */
+int mproc__message_check_size(uint64_t size, uint64_t limit);
+
 /** Put it into a ring, uncommitted unless it is a parcel. As mproc__ring_put_reserve. */
 bool mproc__message_put(mproc__message *message, mproc__ring_end *end, int *ret_status);
 
 /** Give up what was made ready and not put. */
 void mproc__message_drop(mproc__message *message);
+
+/**
+ * Make a value of bytes that are yet to be copied to `*ret_place`.
+ *
+ * @return 0 or MPROC_ENOMEM
+ */
+int mproc__message_make_room(uint64_t size, mproc_value *ret_value, void **ret_place);
 
 /**
  * Make a value of a message.
