@@ -142,6 +142,54 @@ MPROC_API MPROC_NODISCARD int mproc_queue_get_many(mproc_queue *queue, mproc_val
                                                    size_t count, size_t *ret_count,
                                                    mproc_timeout timeout);
 
+/** An item that was taken out and comes back if this process dies. Zero: none. */
+typedef struct mproc_lease {
+    size_t returns; /**< how often it was taken on lease before, and came back */
+    uint64_t block; /**< private, as the rest */
+    uint32_t entry, epoch;
+} mproc_lease;
+
+/**
+ * Take the first item out of the queue on lease, for work that must be done whoever is killed at it: if
+ * this process ends without mproc_lease_acknowledge, the item comes back to the front of the queue, and
+ * somebody else gets it. So each item is dealt with at least once, and once if nobody dies.
+ *
+ *     while (mproc_queue_get_leased(queue, &item, &lease, MPROC_FOREVER) == 0) {
+ *         work(&item);
+ *         mproc_value_clear(&item);
+ *         mproc_lease_acknowledge(&lease);
+ *     }
+ *
+ * Items that have come back are got before all others, the one put first before the others. max_items
+ * and max_bytes do not count them. After mproc_queue_shutdown they come back all the same, but nobody
+ * waits for them: MPROC_ECLOSED says that none is there just now.
+ *
+ * @param ret_item   owns its data; free it with mproc_value_clear, before or after the lease's end
+ * @param ret_lease  to be ended by mproc_lease_acknowledge or mproc_lease_return; any number at once
+ * @return as mproc_queue_get; MPROC_ENOSPC (the arena is full): it is still in the queue
+ * @blocking, @safety  as mproc_queue_get; any thread of the process may end the lease
+ * @death  the item comes back when the process is gone, with all its threads, which is proved and not
+ *         guessed from time; a copy made by fork meanwhile has the lease, too, and is waited for
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_get_leased(mproc_queue *queue, mproc_value *ret_item,
+                                                     mproc_lease *ret_lease, mproc_timeout timeout);
+
+/**
+ * The item has been dealt with. In a joinable queue this is its mproc_queue_task_done, too.
+ *
+ * @param lease  zero afterwards
+ * @return 0; MPROC_ESTATE (the lease has ended); MPROC_EINVAL for NULL
+ * @safety any thread of the process that got it, also after the queue's handle was closed
+ * @death  killed in it, the lease has ended or the item comes back
+ */
+MPROC_API int mproc_lease_acknowledge(mproc_lease *lease);
+
+/**
+ * Put the item back to the front of the queue: somebody else is to deal with it. As
+ * mproc_lease_acknowledge, but that nothing is done.
+ */
+MPROC_API int mproc_lease_return(mproc_lease *lease);
+
 /** Bytes of an item that lie in the family's memory, where this process may read and write them. */
 typedef struct mproc_loan {
     void *data;     /**< aligned to 64 bytes */
@@ -223,7 +271,8 @@ MPROC_API bool mproc_queue_is_shut_down(const mproc_queue *queue);
 MPROC_API int mproc_queue_shutdown(mproc_queue *queue);
 
 /**
- * Say that an item which was taken out has been dealt with.
+ * Say that an item which was taken out has been dealt with. An item whose taker is killed before it does
+ * so is never done, and mproc_queue_join waits for it: take items on lease where that may happen.
  *
  * Python: JoinableQueue.task_done()
  *

@@ -233,20 +233,6 @@ void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value)
     mproc__family_unlock();
 }
 
-int mproc__block_take_over(uint64_t offset, uint64_t *word, uint64_t value, mproc__hold *ret_hold)
-{
-    mproc__family_lock();
-    int rc = mproc__ledger_reserve(mproc__self_member());
-    if (rc >= 0) {
-        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
-        *ret_hold = mproc__block_take(&txn, offset);
-        mproc__txn_set(&txn, word, value);
-        mproc__txn_commit(&txn);
-    }
-    mproc__family_unlock();
-    return rc;
-}
-
 uint64_t mproc__block_part(uint64_t container, uint32_t index)
 {
     struct mproc__block_shm *head = head_at(container);
@@ -279,6 +265,11 @@ void mproc__block_put(mproc__txn *txn, uint64_t *slot, mproc__hold hold)
 mproc__hold mproc__block_take(mproc__txn *txn, uint64_t offset)
 {
     return (mproc__hold){offset, mproc__ledger_add(txn, mproc__self_member(), offset)};
+}
+
+uint64_t mproc__block_holders(uint64_t offset)
+{
+    return mproc__load64_relaxed(&head_at(offset)->state) & COUNT_MASK;
 }
 
 uint64_t mproc__block_losses(uint64_t offset)

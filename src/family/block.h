@@ -78,14 +78,6 @@ void mproc__block_hand_in(mproc__hold hold, uint64_t *word, uint64_t *other, uin
 /** Drop the hold that a word of another block has on a block; in the same moment `*word` becomes `value`. */
 void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value);
 
-/**
- * Have the calling process hold a block in place of a word of another one, which it holds; in the same
- * moment `*word` becomes `value`.
- *
- * @return 0, MPROC_ENOMEM or MPROC_ENOSPC
- */
-int mproc__block_take_over(uint64_t offset, uint64_t *word, uint64_t value, mproc__hold *ret_hold);
-
 /** The block that `container` has come to hold as its index-th one; 0: it holds fewer. */
 uint64_t mproc__block_part(uint64_t container, uint32_t index);
 
@@ -97,6 +89,9 @@ void mproc__block_open_slots(uint64_t container, uint32_t count);
 
 /** One of these words; whoever holds the block sees to it that only one changes it. */
 uint64_t *mproc__block_slot(uint64_t container, uint32_t index);
+
+/** How many hold it. Under the family lock. */
+uint64_t mproc__block_holders(uint64_t offset);
 
 /** How many processes were killed while they held the block, as far as they have been buried. */
 uint64_t mproc__block_losses(uint64_t offset);

@@ -7,8 +7,9 @@
  *           of its own: records, each of one word (kind and size) and its bytes, in a ring. If a ring
  *           may grow, a full segment gets a successor, and goes when it has been read to its end.
  *           What is large, or contains objects, is a parcel: a block of its own, named by its record.
- * Position  Producers' and consumers' places are one word each: bit 0 says that the ring is closed, bits
- *           1 to 26 count messages, the rest counts words of 8 bytes; all of it wraps around.
+ * Position  Producers' and consumers' places are one word each: bit 0 says that the ring is closed, bit 1
+ *           changes when getters are to look again, bits 2 to 27 count messages, the rest counts words of
+ *           8 bytes; all of it wraps around.
  *           So how many messages are under way is always exact.
  * Bytes     How many bytes they have, all that were ever put or got, stands beside each place, and what it
  *           will be there before the place moves, see struct mproc__ring_sum. Only if that is limited.
@@ -23,6 +24,7 @@
  * Death     Before its commit a message is nothing, and its place is written over; after it, it is
  *           there. Who takes a mutex from a dead owner drops the parcel that was not committed, or
  *           skips the record whose parcel is gone.
+ * Leases    A message that was taken on lease (lease.h) and has come back is in a list, before all others.
  * Waking    one sleeper for each message, see bell.h
  */
 #ifndef MPROC_FAMILY_RING_H
@@ -95,7 +97,9 @@ struct mproc__ring_shm {
         uint64_t segment;   /**< offset of the first one, which this word holds */
         uint64_t taken_at;  /**< see R3 */
         uint64_t taken_words;
-        uint64_t reserved[3];
+        uint64_t returned;   /**< first message that has come back, see lease.h; journal */
+        uint64_t n_returned; /**< how many have; journal */
+        uint64_t reserved;
     } get;
     uint64_t head;
     struct mproc__ring_sum got_sum;
@@ -116,6 +120,7 @@ typedef struct mproc__ring_end {
     uint64_t mask;        /**< its size in words, less one */
     uint64_t words;       /**< of the record that is looked at */
     uint64_t sum;         /**< at `position` */
+    uint64_t lease;       /**< the message that is looked at has come back; 0: it is in the ring */
     uint32_t notes;       /**< of the bell that is rung at the end, see bell.h */
 } mproc__ring_end;
 
@@ -138,8 +143,17 @@ typedef struct mproc__ring_item {
 int mproc__ring_create(struct mproc__ring_shm *ring, uint64_t size, uint64_t max_items,
                        bool may_grow);
 
-/** How many messages are in it just now. */
+/** How many messages are in it just now, but for those that have come back. */
 uint64_t mproc__ring_count(const struct mproc__ring_shm *ring);
+
+/** How many messages that were taken out have come back. */
+static inline uint64_t mproc__ring_count_returned(const struct mproc__ring_shm *ring)
+{
+    return mproc__load64_acquire(&ring->get.n_returned);
+}
+
+/** Have a getter look again: a message has come back, in a transaction before this call. */
+void mproc__ring_call(struct mproc__ring_shm *ring);
 
 /** How many bytes they have, if that is limited; else 0. */
 uint64_t mproc__ring_bytes(const struct mproc__ring_shm *ring);
@@ -218,6 +232,13 @@ void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
  */
 int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold);
 
+/**
+ * The same of any message, which becomes that of a lease of the calling process's without one.
+ *
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it stays
+ */
+int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, uint64_t lease);
+
 /** Give the end back. */
 void mproc__ring_get_end(mproc__ring_end *end);
 
@@ -229,6 +250,7 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
 /** A walk over the blocks that a ring holds. Begin with zero. */
 typedef struct mproc__ring_walk {
     bool has_begun;
+    uint64_t lease;             /**< the next one that has come back */
     uint64_t segment, position; /**< go on here */
 } mproc__ring_walk;
 

@@ -4,8 +4,11 @@
  */
 #include "base/check.h"
 #include "base/status.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
+#include "family/lease.h"
+#include "family/ledger.h"
 #include "family/ring_part.h"
 
 #include <string.h>
@@ -129,12 +132,39 @@ static int look(mproc__ring_end *end, uint64_t tail, mproc__ring_item *ret_item)
     }
 }
 
+/** Look at the first message that has come back. Only the holder of get.mutex takes it out of the list. */
+static int look_at_returned(mproc__ring_end *end, mproc__ring_item *ret_item)
+{
+    mproc__family_settle(); // nobody has died in the middle of the list
+    end->lease = mproc__load64_acquire(&end->ring->get.returned);
+    uint64_t parcel = mproc__lease_parcel(end->lease);
+    *ret_item = (mproc__ring_item){
+        .data = mproc__block_at(parcel),
+        .size = mproc__block_size(parcel),
+        .kind = (enum mproc__record)mproc__lease_at(end->lease)->kind,
+        .parcel = parcel,
+    };
+    return 1;
+}
+
+static bool has_returned(const struct mproc__ring_shm *ring)
+{
+    return mproc__load64_acquire(&ring->get.returned) != 0;
+}
+
 int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item)
 {
     struct mproc__ring_shm *ring = end->ring;
+    end->lease = 0;
+    if (has_returned(ring)) {
+        return look_at_returned(end, ret_item);
+    }
     if (mproc__ring_is_same(end->position, ring->get.tail_seen)) {
         ring->get.tail_seen = end->other = mproc__load64_acquire(&ring->tail);
         if (mproc__ring_is_same(end->position, end->other)) {
+            if (has_returned(ring)) { // who is to call us for it does so after it has come back
+                return look_at_returned(end, ret_item);
+            }
             return end->other & MPROC__RING_CLOSED ? MPROC_ECLOSED : 0;
         }
     }
@@ -179,23 +209,86 @@ static void get_past_taken(mproc__ring_end *end, const mproc__ring_item *item)
 
 void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
 {
-    if (item->parcel == 0) {
+    if (end->lease != 0) {
+        mproc__family_lock();
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        mproc__lease_empty(&txn, end->lease);
+        mproc__block_count(&txn, item->parcel, -1);
+        mproc__txn_commit(&txn); /* COMMIT */
+        mproc__family_unlock();
+    } else if (item->parcel != 0) {
+        uint64_t *taken_at = prepare_taking(end, item);
+        mproc__block_drop(item->parcel, taken_at, mark_of(end)); /* COMMIT */
+        get_past_taken(end, item);
+    } else {
         get_past(end, item);
-        return;
     }
-    uint64_t *taken_at = prepare_taking(end, item);
-    mproc__block_drop(item->parcel, taken_at, mark_of(end)); /* COMMIT */
-    get_past_taken(end, item);
 }
 
 int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold)
 {
-    uint64_t *taken_at = prepare_taking(end, item);
-    int rc = mproc__block_take_over(item->parcel, taken_at, mark_of(end), ret_hold); /* COMMIT */
+    uint64_t *taken_at = end->lease == 0 ? prepare_taking(end, item) : NULL;
+    mproc__family_lock();
+    int rc = mproc__ledger_reserve(mproc__self_member());
     if (rc >= 0) {
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        *ret_hold = mproc__block_take(&txn, item->parcel);
+        if (taken_at != NULL) {
+            mproc__txn_set(&txn, taken_at, mark_of(end));
+        } else {
+            mproc__lease_empty(&txn, end->lease);
+        }
+        mproc__txn_commit(&txn); /* COMMIT */
+    }
+    mproc__family_unlock();
+    if (rc >= 0 && taken_at != NULL) {
         get_past_taken(end, item);
     }
     return rc;
+}
+
+/** A message that is not a parcel is made one. */
+static int copy_out(const mproc__ring_item *item, mproc__hold *ret_parcel)
+{
+    int rc = mproc__block_create(MPROC__KIND_PARCEL, item->size, 0, false, ret_parcel);
+    if (rc >= 0 && item->size > 0) {
+        memcpy(mproc__block_at(ret_parcel->offset), item->data, (size_t)item->size);
+    }
+    return rc;
+}
+
+int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, uint64_t lease)
+{
+    struct mproc__lease_shm *shm = mproc__lease_at(lease);
+    const struct mproc__lease_shm *last = end->lease != 0 ? mproc__lease_at(end->lease) : NULL;
+    mproc__hold copy = {0, 0};
+    int rc = item->parcel == 0 ? copy_out(item, &copy) : MPROC_OK;
+    if (rc < 0) {
+        return rc;
+    }
+    shm->ticket = last != NULL ? last->ticket : mproc__ring_words_of(end->position);
+    shm->returns = last != NULL ? last->returns : 0;
+    shm->kind = (uint64_t)item->kind;
+    uint64_t *taken_at = last == NULL ? prepare_taking(end, item) : NULL;
+    uint64_t *parcel = mproc__block_slot(lease, MPROC__LEASE_PARCEL);
+    mproc__family_lock();
+    mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+    if (taken_at != NULL) {
+        mproc__txn_set(&txn, taken_at, mark_of(end));
+    } else {
+        mproc__lease_empty(&txn, end->lease);
+    }
+    if (copy.offset != 0) {
+        mproc__block_put(&txn, parcel, copy);
+    } else {
+        mproc__txn_set(&txn, parcel, item->parcel);
+    }
+    mproc__txn_commit(&txn); /* COMMIT */
+    mproc__family_unlock();
+    if (taken_at != NULL) {
+        get_past_taken(end, item);
+    }
+    return MPROC_OK;
 }
 
 void mproc__ring_get_end(mproc__ring_end *end)
@@ -236,13 +329,19 @@ static uint64_t next_parcel(struct mproc__ring_shm *ring, mproc__ring_walk *walk
 uint64_t mproc__ring_walk_next(struct mproc__ring_shm *ring, mproc__ring_walk *walk)
 {
     if (!walk->has_begun) {
-        *walk = (mproc__ring_walk){
-            .has_begun = true, .segment = ring->get.segment, .position = past_taken(ring)};
+        *walk = (mproc__ring_walk){.has_begun = true,
+                                   .lease = ring->get.returned,
+                                   .segment = ring->get.segment,
+                                   .position = past_taken(ring)};
         if (mproc__ring_has_pending(ring)) {
             return ring->put.parcel;
         }
     }
-    uint64_t found = 0;
+    uint64_t found = walk->lease;
+    if (found != 0) {
+        walk->lease = mproc__lease_at(found)->next;
+        return found;
+    }
     if (walk->segment != 0 && (found = next_parcel(ring, walk)) == 0) {
         found = walk->segment;
         const struct mproc__segment_head *segment = mproc__ring_segment_at(found);
@@ -262,6 +361,8 @@ bool mproc__ring_drop_one(struct mproc__ring_shm *ring, mproc__txn *txn)
     mproc__block_count(txn, first, -1);
     if (mproc__ring_has_pending(ring)) {
         mproc__txn_set(txn, &ring->put.parcel, 0);
+    } else if (ring->get.returned != 0) {
+        mproc__txn_set(txn, &ring->get.returned, walk.lease);
     } else {
         mproc__txn_set(txn, &ring->get.segment, walk.segment);
         mproc__txn_set(txn, &ring->head, walk.position);

@@ -296,6 +296,21 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
 }
 
+void mproc__ring_call(struct mproc__ring_shm *ring)
+{
+    int rc = mproc__ring_lock(&ring->put.mutex, MPROC__NEVER);
+    if (rc == MPROC_OWNER_DIED) {
+        repair_put(ring);
+    }
+    if (rc >= 0) {
+        uint32_t notes = mproc__bell_notes(&ring->getters);
+        mproc__store64_release(&ring->tail, ring->tail ^ MPROC__RING_CALL);
+        (void)mproc__mutex_release(&ring->put.mutex);
+        MPROC__KILLPOINT("ring.called"); /* DEATH: the sleeper looks again */
+        mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), 1, notes);
+    }
+}
+
 int mproc__ring_close(struct mproc__ring_shm *ring)
 {
     mproc__ring_end end;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue.c: mproc_queue: a ring, and a count of what has been dealt with.
+ * queue.c: mproc_queue: a ring with Python's manners.
  *
  * Layout  struct mproc__queue_shm; the messages lie in blocks that the ring holds
- * Commit  the ring's; of task_done the compare-and-swap of `done`
- * Death   the ring's; who was to tell that all is done and dies leaves the count, which joiners look at
+ * Commit  the ring's
+ * Death   the ring's
  */
 #include "object/queue.h"
 
@@ -366,7 +366,11 @@ int mproc_queue_get_bytes(mproc_queue *queue, void *buffer, size_t capacity, siz
 
 size_t mproc_queue_size(const mproc_queue *queue)
 {
-    return queue != NULL ? (size_t)mproc__ring_count(mproc__queue_ring(queue)) : 0;
+    if (queue == NULL) {
+        return 0;
+    }
+    const struct mproc__ring_shm *ring = mproc__queue_ring(queue);
+    return (size_t)(mproc__ring_count(ring) + mproc__ring_count_returned(ring));
 }
 
 bool mproc_queue_is_empty(const mproc_queue *queue)
@@ -396,64 +400,4 @@ int mproc_queue_shutdown(mproc_queue *queue)
     return rc == MPROC_ECLOSED
                ? mproc__fail_shortly(MPROC_ESTATE, "shutdown: the queue is shut down already")
                : rc;
-}
-
-/* ---- joinable queues ------------------------------------------------------------------------- */
-
-static int check_joinable(const mproc_queue *queue, const char *verb)
-{
-    if (queue == NULL) {
-        return mproc__queue_is_null(verb);
-    }
-    return mproc__queue_shm_of(queue)->is_joinable
-               ? MPROC_OK
-               : mproc__fail(MPROC_ESTATE, "%s: the queue is not joinable, see its options", verb);
-}
-
-int mproc_queue_task_done(mproc_queue *queue)
-{
-    int rc = check_joinable(queue, "task_done");
-    if (rc < 0) {
-        return rc;
-    }
-    struct mproc__queue_shm *shm = mproc__queue_shm_of(queue);
-    uint32_t notes = mproc__bell_notes(&shm->joiners);
-    uint32_t done = mproc__load32_relaxed(&shm->done);
-    do {
-        if (mproc__ring_undone(&shm->ring, done) == 0) {
-            return mproc__fail_shortly(MPROC_ESTATE,
-                                       "task_done: called more often than items were put");
-        }
-    } while (!mproc__cas32(&shm->done, &done, done + 1)); /* COMMIT */
-    MPROC__KILLPOINT("queue.done");                       /* DEATH: joiners look again */
-    if (mproc__ring_undone(&shm->ring, done + 1) == 0) {
-        (void)mproc__add32(&shm->rests, 1);
-        mproc__bell_ring(&shm->joiners, &shm->rests, INT32_MAX, notes);
-    }
-    return MPROC_OK;
-}
-
-int mproc_queue_join(mproc_queue *queue, mproc_timeout timeout)
-{
-    int rc = check_joinable(queue, "join");
-    rc = rc < 0 ? rc : mproc__family_enter();
-    if (rc < 0) {
-        return rc;
-    }
-    struct mproc__queue_shm *shm = mproc__queue_shm_of(queue);
-    mproc__deadline deadline = mproc__deadline_in(timeout);
-    uint32_t before = mproc__load32_acquire(&shm->rests);
-    for (;;) {
-        uint32_t rests = mproc__load32_acquire(&shm->rests);
-        if (rests != before ||
-            mproc__ring_undone(&shm->ring, mproc__load32_acquire(&shm->done)) == 0) {
-            return MPROC_OK;
-        }
-        if (mproc__deadline_passed(deadline)) {
-            return mproc__fail_shortly(MPROC_ETIMEDOUT, "join: timed out; not all is done");
-        }
-        mproc__note_begin(queue->object.offset, deadline);
-        mproc__bell_await(&shm->joiners, &shm->rests, rests, deadline);
-        mproc__note_end();
-    }
 }

@@ -16,9 +16,10 @@
 
 struct mproc__queue_shm {
     struct mproc__ring_shm ring;      /**< first: see block.c */
-    MPROC__ALIGNAS(64) uint32_t done; /**< items dealt with, see mproc__ring_undone */
+    MPROC__ALIGNAS(64) uint32_t done; /**< items dealt with, but for ... */
     uint32_t rests;                   /**< how often all of them were */
     uint32_t is_joinable;             /**< constant */
+    uint64_t acknowledged;            /**< ... these, that had been taken on lease; journal */
     struct mproc__bell_shm joiners;
 };
 
@@ -31,6 +32,9 @@ static inline struct mproc__ring_shm *mproc__queue_ring(const mproc_queue *queue
 {
     return &mproc__queue_shm_of(queue)->ring;
 }
+
+/** How many items have been put and not been dealt with. */
+uint32_t mproc__queue_undone(const struct mproc__queue_shm *shm);
 
 /** Put what has been made ready, waiting for room; says so if it fails. As mproc_queue_put_many. */
 int mproc__queue_put(mproc_queue *queue, mproc__message *messages, size_t count, size_t *ret_count,

@@ -169,5 +169,5 @@ const size_t ops_count = MPROC__COUNT(ops_table);
 int main(int argc, char **argv)
 {
     survivor_setup();
-    return stepkill_main(argc, argv, "stress.stepkill_loan", 12000);
+    return stepkill_main(argc, argv, "stress.stepkill_loan", 4000);
 }

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "family/layout.h"
+#include "family/ring_part.h"
 #include "family/thread.h"
 #include "platform.h"
 
@@ -309,7 +310,8 @@ static int die_in_put(void)
     CHILD_CHECK(mproc__block_create(MPROC__KIND_PARCEL, LARGE, 0, false, &hold) == 0);
     CHILD_CHECK(mproc__ring_put_begin(ring, MPROC__NEVER, &end) == 0);
     CHILD_CHECK(mproc__ring_put_reserve(&end, 16, MPROC__RECORD_PARCEL, &place, &rc));
-    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at, end.committed >> 27);
+    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at,
+                         end.committed >> MPROC__RING_WORDS_SHIFT);
     return 0;
 }
 
@@ -328,7 +330,8 @@ static int die_in_get(void)
     CHILD_CHECK(mproc__ring_get_begin(ring, MPROC__NEVER, &end) == 0);
     CHILD_CHECK(mproc__ring_get_next(&end, &item) == 1 && item.parcel != 0);
     ring->get.taken_words = end.words;
-    mproc__block_drop(item.parcel, &ring->get.taken_at, (end.position >> 27) + 1);
+    mproc__block_drop(item.parcel, &ring->get.taken_at,
+                      (end.position >> MPROC__RING_WORDS_SHIFT) + 1);
     return 0;
 }
 
