@@ -134,7 +134,8 @@ MPROC_API MPROC_NODISCARD int mproc_queue_get_bytes(mproc_queue *queue, void *bu
 /**
  * Take up to `count` items out of the queue: waits for one, and takes what else is there.
  *
- * @param ret_items  clear each with mproc_value_clear
+ * @param ret_items  clear each with mproc_value_clear; small ones that are bytes share their memory, which is
+ *                   free when the last of them is cleared
  * @param ret_count  how many they are; 0 if a status below 0 is returned
  * @return as mproc_queue_get
  */

@@ -12,6 +12,8 @@
 #include "base/status.h"
 #include "family/family.h"
 #include "family/note.h"
+#include "family/ring_part.h"
+#include "family/zone.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -256,8 +258,38 @@ static bool is_luggage(const mproc__ring_item *item)
 /** Where values go, one after the other. */
 struct values {
     mproc_value *next;
+    size_t left;        /**< how many more may come */
+    mproc__zone *chunk; /**< memory that several of them share; NULL: none yet */
     struct luggage luggage;
 };
+
+/* Small ones of those that are got together have one piece of memory, which goes with the last one. */
+#define CHUNK ((size_t)16 << 10)
+#define MOST_IN_CHUNK 512
+
+/** Make a value of a small item that is bytes, in memory shared with others. MPROC_ESTATE: it has none. */
+static int open_in_chunk(struct values *values, const mproc__ring_end *end,
+                         const mproc__ring_item *item)
+{
+    size_t size = (size_t)item->size;
+    if (values->chunk == NULL || mproc__zone_bytes_left(values->chunk) < size) {
+        uint64_t n = mproc__ring_items(end->ring->get.tail_seen, end->position);
+        n = n < values->left ? n : values->left;
+        const mproc__zone_needs needs = {.bytes = n * size < CHUNK ? n * size : CHUNK};
+        mproc__zone *chunk;
+        if (n < 2 || mproc__zone_create(&chunk, &needs) < 0) {
+            return MPROC_ESTATE;
+        }
+        mproc__zone_free(values->chunk);
+        values->chunk = chunk;
+    }
+    char *place = mproc__zone_take_bytes(values->chunk, size);
+    memcpy(place, item->data, size);
+    mproc__zone_share(values->chunk);
+    *values->next = (mproc_value){.type = MPROC_BYTES, .owned = values->chunk};
+    values->next->as.bytes = mproc_bytes_of(place, size);
+    return MPROC_OK;
+}
 
 static int take_value(mproc__ring_end *end, const mproc__ring_item *item, void *arg)
 {
@@ -277,13 +309,17 @@ static int take_value(mproc__ring_end *end, const mproc__ring_item *item, void *
         }
         *values->next = value;
     } else {
-        rc = mproc__message_open(item, values->next);
+        bool may_share = item->parcel == 0 && item->kind == MPROC__RECORD_BYTES &&
+                         item->size - 1 < MOST_IN_CHUNK;
+        rc = may_share ? open_in_chunk(values, end, item) : MPROC_ESTATE;
+        rc = rc < 0 ? mproc__message_open(item, values->next) : rc;
         if (rc < 0) {
             return rc;
         }
         mproc__ring_get_consume(end, item);
     }
     values->next++;
+    values->left--;
     return rc;
 }
 
@@ -293,7 +329,7 @@ int mproc_queue_get(mproc_queue *queue, mproc_value *ret_item, mproc_timeout tim
     if (queue == NULL || ret_item == NULL) {
         return queue == NULL ? mproc__queue_is_null("get") : no_place("get");
     }
-    struct values values = {.next = ret_item};
+    struct values values = {.next = ret_item, .left = 1};
     int rc = mproc__queue_get(queue, take_value, &values, 1, &n, mproc__deadline_in(timeout));
     unpack_luggage(&values.luggage);
     return rc;
@@ -305,7 +341,7 @@ int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items, size_t coun
     if (queue == NULL || ret_items == NULL || ret_count == NULL || count == 0) {
         return queue == NULL ? mproc__queue_is_null("get_many") : no_place("get_many");
     }
-    struct values values = {.next = ret_items};
+    struct values values = {.next = ret_items, .left = count};
     mproc__deadline deadline = mproc__deadline_in(timeout);
     int rc;
     bool has_more;
@@ -318,6 +354,7 @@ int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items, size_t coun
         *ret_count += n;
         deadline = 0; // for the others there is no waiting
     } while (has_more && *ret_count < count);
+    mproc__zone_free(values.chunk);
     return *ret_count > 0 ? MPROC_OK : rc;
 }
 

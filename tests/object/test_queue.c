@@ -318,6 +318,34 @@ static void test_queue__takes_many(void)
     mproc_queue_close(queue);
 }
 
+/** What comes together is cleared in any order, and then no longer there. */
+static void test_queue__takes_many_bytes(void)
+{
+    enum { N = 300 };
+    static unsigned char data[250000];
+    mproc_queue *queue = make(0);
+    mproc_value out[N];
+    for (uint32_t round = 0; round < 3; round++) {
+        size_t n = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            size_t size = round == 0 ? i : size_number(i % 17);
+            fill(data, size, i);
+            CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, size, MPROC_NOWAIT), MPROC_OK);
+        }
+        CU_ASSERT_EQUAL(mproc_queue_get_many(queue, out, N, &n, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL_FATAL(n, N);
+        for (uint32_t step = 0; step < 7; step++) {
+            for (uint32_t i = step; i < N; i += 7) {
+                size_t size = round == 0 ? i : size_number(i % 17);
+                CU_ASSERT(out[i].type == MPROC_BYTES && out[i].as.bytes.size == size);
+                CU_ASSERT(is_filled(out[i].as.bytes.data, size, i));
+                mproc_value_clear(&out[i]);
+            }
+        }
+    }
+    mproc_queue_close(queue);
+}
+
 static void test_queue__is_joined(void)
 {
     mproc_queue *queue = make(0);
@@ -533,6 +561,7 @@ static const testlib_case cases[] = {
     {"holds_objects_on_the_way", test_queue__holds_objects_on_the_way},
     {"shuts_down", test_queue__shuts_down},
     {"takes_many", test_queue__takes_many},
+    {"takes_many_bytes", test_queue__takes_many_bytes},
     {"is_joined", test_queue__is_joined},
     {"goes_to_and_fro", test_queue__goes_to_and_fro},
     {"many_put_and_get", test_queue__many_put_and_get},
