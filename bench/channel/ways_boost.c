@@ -46,12 +46,12 @@ CHANNEL_PAIR(boost, open_boost, put_boost, get_boost)
 
 const struct channel_way channel_boost_ways[] = {
     {"Boost message_queue", false, 0, 0, 1, SIZE_MAX, open_boost, close_boost, put_boost, get_boost,
-     NULL, NULL},
+     NULL},
     {0},
 };
 
 const struct bench_pair_way channel_boost_pairs[] = {
     {"Boost message_queue", false, false, 0, open_boost_pair, close_boost, wait_boost, post_boost,
-     NULL, NULL},
+     NULL},
     {0},
 };

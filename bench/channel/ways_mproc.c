@@ -77,6 +77,34 @@ static int get_many(void *const objects[2], enum bench_side at, void *data, size
     return rc;
 }
 
+/* ---- in place: written where it is read; the only copy stands for the writing ---- */
+
+static int put_in_place(void *const objects[2], enum bench_side to, const void *data, size_t size,
+                        size_t count)
+{
+    mproc_loan loan;
+    int rc = mproc_queue_reserve(objects[to], size, &loan);
+    (void)count;
+    if (rc == 0) {
+        memcpy(loan.data, data, size);
+        rc = mproc_queue_commit(objects[to], &loan, MPROC_FOREVER);
+    }
+    return rc;
+}
+
+static int get_in_place(void *const objects[2], enum bench_side at, void *data, size_t size,
+                        size_t *ret_count)
+{
+    mproc_loan loan;
+    int rc = mproc_queue_peek(objects[at], &loan, MPROC_FOREVER);
+    if (rc == 0) {
+        memcpy(data, loan.data, size < sizeof(uint64_t) ? size : sizeof(uint64_t));
+        mproc_loan_release(&loan);
+    }
+    *ret_count = 1;
+    return rc;
+}
+
 /* ---- an integer ---- */
 
 static int put_int(void *const objects[2], enum bench_side to, const void *data, size_t size,
@@ -105,8 +133,10 @@ const struct channel_way channel_mproc_ways[] = {
     {"mproc", true, 0, 0, 1, SIZE_MAX, open_queues, close_queues, put_bytes, get_bytes, NULL},
     {"mproc, 64 at a time", true, 0, CHANNEL_SMALL, CHANNEL_BATCH, SIZE_MAX, open_queues,
      close_queues, put_many, get_many, NULL},
+    {"mproc, in place", true, 0, CHANNEL_LARGE, 1, SIZE_MAX, open_queues, close_queues,
+     put_in_place, get_in_place, NULL},
     {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int,
-     NULL, NULL},
+     NULL},
     {0},
 };
 

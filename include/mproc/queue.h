@@ -46,6 +46,11 @@ typedef struct mproc_queue_options {
      */
     size_t max_items;
     /**
+     * How many bytes its items may have together; 0: as many as there is memory for. Those of bytes
+     * count as they are, others as large as mproc_value_encode makes them.
+     */
+    size_t max_bytes;
+    /**
      * Whether mproc_queue_task_done and mproc_queue_join are used, with up to some 67 million items that
      * have been put and are not done. Python: JoinableQueue
      */
@@ -76,8 +81,8 @@ MPROC_API MPROC_NODISCARD int mproc_queue_create(mproc_queue **ret_queue,
  *                 takes the item out
  * @param timeout  nanoseconds, MPROC_NOWAIT or MPROC_FOREVER
  * @return 0; MPROC_ETIMEDOUT (the queue is full; Python: queue.Full); MPROC_ECLOSED; MPROC_ENOMEM or
- *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (nested too deep, or a part of 4 GiB and more);
- *         MPROC_EINVAL. If it is not 0, the item is not in the queue.
+ *         MPROC_ENOSPC (the arena is full); MPROC_ETOOBIG (larger than max_bytes, nested too deep, or a
+ *         part of 4 GiB and more); MPROC_EINVAL. If it is not 0, the item is not in the queue.
  * @blocking  while the queue is full; also with MPROC_NOWAIT for other puts under way, some hundred
  *            nanoseconds each, unless a process is stopped in one
  * @safety any thread of any member process
@@ -129,7 +134,8 @@ MPROC_API MPROC_NODISCARD int mproc_queue_get_bytes(mproc_queue *queue, void *bu
 /**
  * Take up to `count` items out of the queue: waits for one, and takes what else is there.
  *
- * @param ret_items  clear each with mproc_value_clear
+ * @param ret_items  clear each with mproc_value_clear; small ones that are bytes share their memory, which is
+ *                   free when the last of them is cleared
  * @param ret_count  how many they are; 0 if a status below 0 is returned
  * @return as mproc_queue_get
  */
@@ -137,13 +143,118 @@ MPROC_API MPROC_NODISCARD int mproc_queue_get_many(mproc_queue *queue, mproc_val
                                                    size_t count, size_t *ret_count,
                                                    mproc_timeout timeout);
 
+/** An item that was taken out and comes back if this process dies. Zero: none. */
+typedef struct mproc_lease {
+    size_t returns; /**< how often it was taken on lease before, and came back */
+    uint64_t block; /**< private, as the rest */
+    uint32_t entry, epoch;
+} mproc_lease;
+
+/**
+ * Take the first item out of the queue on lease, for work that must be done whoever is killed at it: if
+ * this process ends without mproc_lease_acknowledge, the item comes back to the front of the queue, and
+ * somebody else gets it. So each item is dealt with at least once, and once if nobody dies.
+ *
+ *     while (mproc_queue_get_leased(queue, &item, &lease, MPROC_FOREVER) == 0) {
+ *         work(&item);
+ *         mproc_value_clear(&item);
+ *         mproc_lease_acknowledge(&lease);
+ *     }
+ *
+ * Items that have come back are got before all others, the one put first before the others. max_items
+ * and max_bytes do not count them. After mproc_queue_shutdown they come back all the same, but nobody
+ * waits for them: MPROC_ECLOSED says that none is there just now.
+ *
+ * @param ret_item   owns its data; free it with mproc_value_clear, before or after the lease's end
+ * @param ret_lease  to be ended by mproc_lease_acknowledge or mproc_lease_return; any number at once
+ * @return as mproc_queue_get; MPROC_ENOSPC (the arena is full): it is still in the queue
+ * @blocking, @safety  as mproc_queue_get; any thread of the process may end the lease
+ * @death  the item comes back when the process is gone, with all its threads, which is proved and not
+ *         guessed from time; a copy made by fork meanwhile has the lease, too, and is waited for
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_get_leased(mproc_queue *queue, mproc_value *ret_item,
+                                                     mproc_lease *ret_lease, mproc_timeout timeout);
+
+/**
+ * The item has been dealt with. In a joinable queue this is its mproc_queue_task_done, too.
+ *
+ * @param lease  zero afterwards
+ * @return 0; MPROC_ESTATE (the lease has ended); MPROC_EINVAL for NULL
+ * @safety any thread of the process that got it, also after the queue's handle was closed
+ * @death  killed in it, the lease has ended or the item comes back
+ */
+MPROC_API int mproc_lease_acknowledge(mproc_lease *lease);
+
+/**
+ * Put the item back to the front of the queue: somebody else is to deal with it. As
+ * mproc_lease_acknowledge, but that nothing is done.
+ */
+MPROC_API int mproc_lease_return(mproc_lease *lease);
+
+/** Bytes of an item that lie in the family's memory, where this process may read and write them. */
+typedef struct mproc_loan {
+    void *data;     /**< aligned to 64 bytes */
+    size_t size;    /**< bytes */
+    uint64_t block; /**< private, as the rest */
+    uint32_t entry, epoch;
+} mproc_loan;
+
+/**
+ * Make an item of bytes in place: write it where it will be read, and have it put without a copy. Worth
+ * it from some 100 KiB on.
+ *
+ *     mproc_loan loan;
+ *     mproc_queue_reserve(queue, size, &loan);
+ *     render(loan.data, loan.size);
+ *     mproc_queue_commit(queue, &loan, MPROC_FOREVER);
+ *
+ * @param size      bytes; any number
+ * @param ret_loan  what was in the memory before is still there. Give it back with mproc_queue_commit or
+ *                  mproc_loan_release
+ * @return 0; MPROC_ETOOBIG (larger than max_bytes); MPROC_ENOMEM or MPROC_ENOSPC (the arena is full);
+ *         MPROC_EINVAL for NULL
+ * @safety any thread of any member process; any number of loans at once. A loan is the process's that
+ *         made it: a copy made by fork must leave it alone
+ * @death  a loan goes with its process
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_reserve(mproc_queue *queue, size_t size,
+                                                  mproc_loan *ret_loan);
+
+/**
+ * Put a loan's bytes at the end of the queue, without a copy. They are no longer the caller's then.
+ *
+ * @param queue  any, also another than the one it was made for, or taken from
+ * @param loan   of mproc_queue_reserve, or of mproc_queue_peek to pass it on; all zero afterwards
+ * @return as mproc_queue_put, MPROC_ESTATE (it was given back already); if it is not 0, the loan is still
+ *         the caller's
+ * @blocking, @safety, @death  as mproc_queue_put
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_commit(mproc_queue *queue, mproc_loan *loan,
+                                                 mproc_timeout timeout);
+
+/**
+ * Take the first item out of the queue, which must be MPROC_BYTES, and read it where it lies. From some
+ * 100 KiB on that is worth it: nothing is copied. A smaller one may be.
+ *
+ * @param ret_loan  nobody else's; to be given back with mproc_loan_release
+ * @return as mproc_queue_get; MPROC_ETYPE (it is not bytes), MPROC_ENOSPC (the arena is full): it is still
+ *         in the queue
+ * @blocking, @safety  as mproc_queue_get
+ * @death  killed with a loan, the item is gone with the process, and its memory given back
+ */
+MPROC_API MPROC_NODISCARD int mproc_queue_peek(mproc_queue *queue, mproc_loan *ret_loan,
+                                               mproc_timeout timeout);
+
+/** Give a loan back: what was to be put is not, what was taken out is freed. NULL or zero is fine. */
+MPROC_API void mproc_loan_release(mproc_loan *loan);
+
 /** How many items are in it just now; 0 for NULL. Python: Queue.qsize(), on every system */
 MPROC_API size_t mproc_queue_size(const mproc_queue *queue);
 
 /** Whether nothing is in it just now; true for NULL. Python: Queue.empty() */
 MPROC_API bool mproc_queue_is_empty(const mproc_queue *queue);
 
-/** Whether it has as many items just now as it takes; false for NULL. Python: Queue.full() */
+/** Whether it has as many items or bytes just now as it takes; false for NULL. Python: Queue.full() */
 MPROC_API bool mproc_queue_is_full(const mproc_queue *queue);
 
 /** Whether it has been shut down; false for NULL. */
@@ -161,7 +272,8 @@ MPROC_API bool mproc_queue_is_shut_down(const mproc_queue *queue);
 MPROC_API int mproc_queue_shutdown(mproc_queue *queue);
 
 /**
- * Say that an item which was taken out has been dealt with.
+ * Say that an item which was taken out has been dealt with. An item whose taker is killed before it does
+ * so is never done, and mproc_queue_join waits for it: take items on lease where that may happen.
  *
  * Python: JoinableQueue.task_done()
  *

@@ -295,6 +295,11 @@ mproc__hold mproc__block_take(mproc__txn *txn, uint64_t offset)
     return (mproc__hold){offset, mproc__ledger_add(txn, mproc__self_member(), offset)};
 }
 
+uint64_t mproc__block_holders(uint64_t offset)
+{
+    return mproc__load64_relaxed(&head_at(offset)->state) & COUNT_MASK;
+}
+
 uint64_t mproc__block_losses(uint64_t offset)
 {
     return mproc__load64_acquire(&head_at(offset)->losses);

@@ -93,6 +93,9 @@ void mproc__block_open_slots(uint64_t container, uint32_t count);
 /** One of these words; whoever holds the block sees to it that only one changes it. */
 uint64_t *mproc__block_slot(uint64_t container, uint32_t index);
 
+/** How many hold it. Under the family lock. */
+uint64_t mproc__block_holders(uint64_t offset);
+
 /** How many processes were killed while they held the block, as far as they have been buried. */
 uint64_t mproc__block_losses(uint64_t offset);
 

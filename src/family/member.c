@@ -10,6 +10,7 @@
 #include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
+#include "family/lease.h"
 #include "family/ledger.h"
 #include "family/watch.h"
 
@@ -269,10 +270,10 @@ static void mourn_parts(uint64_t container, uint64_t pid)
 /**
  * Give back up to BURY_BATCH of a dead member's references, from entry *from on; true: that was all. Blocks that it alone held go to `alone`,
  * by way of the caller's own ledger: the caller then releases them as it does its own, which frees
- * large ones without holding the lock meanwhile.
+ * large ones without holding the lock meanwhile. Leases go back to their rings.
  */
 static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mproc__hold *alone,
-                             size_t *ret_alone)
+                             size_t *ret_alone, bool *ret_has_leases)
 {
     struct mproc__member_shm *self = mproc__self_member();
     uint32_t entry = *from;
@@ -289,6 +290,14 @@ static bool bury_some_locked(struct mproc__member_shm *slot, uint32_t *from, mpr
         uint64_t offset = *mproc__ledger_word(slot, entry);
         if (is_loss && mproc__block_is(offset, MPROC__KIND_START)) {
             mourn_parts(offset, slot->pid);
+        }
+        if (mproc__block_is(offset, MPROC__KIND_LEASE) && mproc__lease_comes_back(offset)) {
+            mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+            mproc__ledger_remove(&txn, slot, entry);
+            mproc__lease_put_back(&txn, offset);
+            mproc__txn_commit(&txn); /* COMMIT */
+            *ret_has_leases = true;
+            continue;
         }
         bool can_take = self != NULL && self != slot && mproc__ledger_reserve(self) >= 0;
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
@@ -312,6 +321,7 @@ void mproc__member_bury(mproc__member_id id)
 {
     bool is_done = false;
     bool is_loss = false;
+    bool has_leases = false;
     uint32_t from = 0;
     while (!is_done) {
         mproc__hold alone[BURY_BATCH];
@@ -320,7 +330,7 @@ void mproc__member_bury(mproc__member_id id)
         struct mproc__member_shm *slot = slot_locked(id);
         if (slot == NULL || slot->life == MPROC__LIFE_ENDED) {
             is_done = true;
-        } else if (bury_some_locked(slot, &from, alone, &n_alone)) {
+        } else if (bury_some_locked(slot, &from, alone, &n_alone, &has_leases)) {
             is_loss = was_killed(slot);
             mproc__ledger_fini(slot);
             if (slot->n_children > 0) {
@@ -337,8 +347,8 @@ void mproc__member_bury(mproc__member_id id)
             mproc__block_release(alone[i]);
         }
     }
-    if (is_loss) {
-        // A copy that has never called us has no thread whose death is found, and the watch only looks
+    if (is_loss || has_leases) {
+        // Who sleeps at an empty ring finds what has come back. A copy that has never called us has no thread whose death is found, and the watch only looks
         // for processes that nobody has buried.
         mproc__watch_alarm();
     }

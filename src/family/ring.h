@@ -7,9 +7,12 @@
  *           of its own: records, each of one word (kind and size) and its bytes, in a ring. If a ring
  *           may grow, a full segment gets a successor, and goes when it has been read to its end.
  *           What is large, or contains objects, is a parcel: a block of its own, named by its record.
- * Position  Producers' and consumers' places are one word each: bit 0 says that the ring is closed, bits
- *           1 to 26 count messages, the rest counts words of 8 bytes; all of it wraps around.
+ * Position  Producers' and consumers' places are one word each: bit 0 says that the ring is closed, bit 1
+ *           changes when getters are to look again, bits 2 to 27 count messages, the rest counts words of
+ *           8 bytes; all of it wraps around.
  *           So how many messages are under way is always exact.
+ * Bytes     How many bytes they have, all that were ever put or got, stands beside each place, and what it
+ *           will be there before the place moves, see struct mproc__ring_sum. Only if that is limited.
  * Always    R1  records between head and tail are complete; those are the ring's messages
  *           R2  a segment holds the positions [start, end); its successor, if any, starts at its end
  *           R3  a parcel is held by the ring if its record is between head and tail, or by put.parcel if
@@ -21,6 +24,7 @@
  * Death     Before its commit a message is nothing, and its place is written over; after it, it is
  *           there. Who takes a mutex from a dead owner drops the parcel that was not committed, or
  *           skips the record whose parcel is gone.
+ * Leases    A message that was taken on lease (lease.h) and has come back is in a list, before all others.
  * Waking    one sleeper for each message, see bell.h
  */
 #ifndef MPROC_FAMILY_RING_H
@@ -58,13 +62,23 @@ struct mproc__parcel {
     uint32_t reserved;
 };
 
+/** The sum of the sizes of all messages up to a place. Whoever dies, one of the two is right. */
+struct mproc__ring_sum {
+    uint64_t now;
+    uint64_t next;    /**< what it is when the place is at ... */
+    uint64_t next_at; /**< in words; or MPROC__RING_NOWHERE */
+};
+
+#define MPROC__RING_NOWHERE UINT64_MAX
+
 /* What one side writes all the time shares a cache line with nothing that the other one needs. */
 struct mproc__ring_shm {
     uint64_t max_items;             /**< constant */
     uint32_t may_grow;              /**< constant */
     struct mproc__bell_shm getters; /**< for those who sleep on the tail */
     struct mproc__bell_shm putters; /**< ... on the head */
-    uint64_t reserved[2];
+    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
+    uint64_t reserved;
 
     struct {
         struct mproc__mutex_shm mutex;
@@ -75,7 +89,9 @@ struct mproc__ring_shm {
         uint64_t reserved[3];
     } put;
     uint64_t tail;
-    uint64_t behind_tail[7]; /**< reserved */
+    struct mproc__ring_sum put_sum;
+    uint64_t got_seen;       /**< the sum at the head, when head_seen was looked at */
+    uint64_t behind_tail[3]; /**< reserved */
 
     struct {
         struct mproc__mutex_shm mutex;
@@ -83,10 +99,13 @@ struct mproc__ring_shm {
         uint64_t segment;   /**< offset of the first one, which this word holds */
         uint64_t taken_at;  /**< see R3 */
         uint64_t taken_words;
-        uint64_t reserved[3];
+        uint64_t returned;   /**< first message that has come back, see lease.h; journal */
+        uint64_t n_returned; /**< how many have; journal */
+        uint64_t reserved;
     } get;
     uint64_t head;
-    uint64_t behind_head[7]; /**< reserved */
+    struct mproc__ring_sum got_sum;
+    uint64_t behind_head[4]; /**< reserved */
 };
 
 _Static_assert(sizeof(struct mproc__ring_shm) == 320, "five cache lines");
@@ -102,6 +121,8 @@ typedef struct mproc__ring_end {
     uint64_t start;       /**< the segment's first position */
     uint64_t mask;        /**< its size in words, less one */
     uint64_t words;       /**< of the record that is looked at */
+    uint64_t sum;         /**< at `position` */
+    uint64_t lease;       /**< the message that is looked at has come back; 0: it is in the ring */
     uint32_t notes;       /**< of the bell that is rung at the end, see bell.h */
 } mproc__ring_end;
 
@@ -124,8 +145,20 @@ typedef struct mproc__ring_item {
 int mproc__ring_create(struct mproc__ring_shm *ring, uint64_t size, uint64_t max_items,
                        bool may_grow);
 
-/** How many messages are in it just now. */
+/** How many messages are in it just now, but for those that have come back. */
 uint64_t mproc__ring_count(const struct mproc__ring_shm *ring);
+
+/** How many messages that were taken out have come back. */
+static inline uint64_t mproc__ring_count_returned(const struct mproc__ring_shm *ring)
+{
+    return mproc__load64_acquire(&ring->get.n_returned);
+}
+
+/** Have a getter look again: a message has come back, in a transaction before this call. */
+void mproc__ring_call(struct mproc__ring_shm *ring);
+
+/** How many bytes they have, if that is limited; else 0. */
+uint64_t mproc__ring_bytes(const struct mproc__ring_shm *ring);
 
 /** Of the messages that were ever put: how many more than `count`, which wraps around. */
 uint32_t mproc__ring_undone(const struct mproc__ring_shm *ring, uint32_t count);
@@ -149,7 +182,8 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
                           mproc__ring_end *ret_end);
 
 /**
- * Make room for one more message of up to MPROC__RING_LARGEST_RECORD bytes.
+ * Make room for one more message of up to MPROC__RING_LARGEST_RECORD bytes. It is no larger than
+ * max_bytes.
  *
  * @param ret_place  `size` bytes, to be written before the commit
  * @return true; false: it is full, or with *ret_status < 0 there is no memory for it to grow
@@ -161,10 +195,20 @@ bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__re
 bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__record kind,
                             int *ret_status);
 
+/** Move a place whose bytes are counted; or say beforehand what the sum will be there. */
+void mproc__ring_move(uint64_t *place, uint64_t to, struct mproc__ring_sum *sum,
+                      uint64_t sum_there);
+void mproc__ring_announce(uint64_t to, struct mproc__ring_sum *sum, uint64_t sum_there);
+
 /** Let everything reserved be messages: once for several of them. */
 static inline void mproc__ring_put_commit(mproc__ring_end *end)
 {
-    mproc__store64_release(&end->ring->tail, end->position); /* COMMIT */
+    struct mproc__ring_shm *ring = end->ring;
+    if (ring->max_bytes != 0) {
+        mproc__ring_move(&ring->tail, end->position, &ring->put_sum, end->sum);
+    } else {
+        mproc__store64_release(&ring->tail, end->position); /* COMMIT */
+    }
     end->committed = end->position;
 }
 
@@ -190,6 +234,20 @@ int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item);
 /** Take the message that was looked at out of the ring. A parcel is dropped. */
 void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item);
 
+/**
+ * The same of a parcel, which in place of being dropped becomes the calling process's.
+ *
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it stays
+ */
+int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold);
+
+/**
+ * The same of any message, which becomes that of a lease of the calling process's without one.
+ *
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it stays
+ */
+int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, uint64_t lease);
+
 /** Give the end back. */
 void mproc__ring_get_end(mproc__ring_end *end);
 
@@ -201,6 +259,7 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
 /** A walk over the blocks that a ring holds. Begin with zero. */
 typedef struct mproc__ring_walk {
     bool has_begun;
+    uint64_t lease;             /**< the next one that has come back */
     uint64_t segment, position; /**< go on here */
 } mproc__ring_walk;
 

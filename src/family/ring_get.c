@@ -4,8 +4,11 @@
  */
 #include "base/check.h"
 #include "base/status.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/layout.h"
+#include "family/lease.h"
+#include "family/ledger.h"
 #include "family/ring_part.h"
 
 #include <string.h>
@@ -25,6 +28,9 @@ static void repair_get(struct mproc__ring_shm *ring)
     mproc__family_settle();
     mproc__store64_release(&ring->head, past_taken(ring));
     ring->get.taken_at = 0;
+    uint64_t head;
+    uint64_t sum = mproc__ring_sum_at(&ring->head, &ring->got_sum, &head);
+    mproc__store64_release(&ring->got_sum.now, sum);
 }
 
 int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline,
@@ -43,6 +49,7 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
         .position = head,
         .committed = head,
         .begun = head,
+        .sum = ring->got_sum.now,
         .notes = mproc__bell_notes(&ring->putters),
     };
     mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->get.segment));
@@ -51,7 +58,12 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
 
 static void commit_get(mproc__ring_end *end)
 {
-    mproc__store64_release(&end->ring->head, end->position); /* COMMIT */
+    struct mproc__ring_shm *ring = end->ring;
+    if (ring->max_bytes != 0) {
+        mproc__ring_move(&ring->head, end->position, &ring->got_sum, end->sum);
+    } else {
+        mproc__store64_release(&ring->head, end->position); /* COMMIT */
+    }
     end->committed = end->position;
 }
 
@@ -120,12 +132,39 @@ static int look(mproc__ring_end *end, uint64_t tail, mproc__ring_item *ret_item)
     }
 }
 
+/** Look at the first message that has come back. Only the holder of get.mutex takes it out of the list. */
+static int look_at_returned(mproc__ring_end *end, mproc__ring_item *ret_item)
+{
+    mproc__family_settle(); // nobody has died in the middle of the list
+    end->lease = mproc__load64_acquire(&end->ring->get.returned);
+    uint64_t parcel = mproc__lease_parcel(end->lease);
+    *ret_item = (mproc__ring_item){
+        .data = mproc__block_at(parcel),
+        .size = mproc__block_size(parcel),
+        .kind = (enum mproc__record)mproc__lease_at(end->lease)->kind,
+        .parcel = parcel,
+    };
+    return 1;
+}
+
+static bool has_returned(const struct mproc__ring_shm *ring)
+{
+    return mproc__load64_acquire(&ring->get.returned) != 0;
+}
+
 int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item)
 {
     struct mproc__ring_shm *ring = end->ring;
+    end->lease = 0;
+    if (has_returned(ring)) {
+        return look_at_returned(end, ret_item);
+    }
     if (mproc__ring_is_same(end->position, ring->get.tail_seen)) {
         ring->get.tail_seen = end->other = mproc__load64_acquire(&ring->tail);
         if (mproc__ring_is_same(end->position, end->other)) {
+            if (has_returned(ring)) { // who is to call us for it does so after it has come back
+                return look_at_returned(end, ret_item);
+            }
             return end->other & MPROC__RING_CLOSED ? MPROC_ECLOSED : 0;
         }
     }
@@ -133,21 +172,123 @@ int mproc__ring_get_next(mproc__ring_end *end, mproc__ring_item *ret_item)
     return look(end, ring->get.tail_seen, ret_item);
 }
 
-void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
+/** The parcel that is looked at is about to be taken: what its taker's heir needs to know. */
+static uint64_t *prepare_taking(mproc__ring_end *end, const mproc__ring_item *item)
 {
     struct mproc__ring_shm *ring = end->ring;
-    uint64_t next = mproc__ring_advance(end->position, end->words, 1);
-    if (item->parcel != 0) {
-        commit_get(end);
-        ring->get.taken_words = end->words;
-        mproc__block_drop(item->parcel, &ring->get.taken_at,
-                          mproc__ring_words_of(end->position) + 1);
-        MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
-        end->position = next;
-        commit_get(end);
-        ring->get.taken_at = 0;
+    commit_get(end);
+    mproc__ring_announce(mproc__ring_advance(end->position, end->words, 1), &ring->got_sum,
+                         end->sum + item->size);
+    ring->get.taken_words = end->words;
+    return &ring->get.taken_at;
+}
+
+/** What taken_at becomes in the transaction that takes it. */
+static uint64_t mark_of(const mproc__ring_end *end)
+{
+    return mproc__ring_words_of(end->position) + 1;
+}
+
+static void get_past(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    end->position = mproc__ring_advance(end->position, end->words, 1);
+    end->sum += item->size;
+}
+
+/** It has been taken. */
+static void get_past_taken(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    MPROC__KILLPOINT("ring.taken"); /* DEATH: the heir gets past it */
+    get_past(end, item);
+    mproc__store64_release(&ring->head, end->position);
+    mproc__store64_release(&ring->got_sum.now, end->sum);
+    end->committed = end->position;
+    ring->get.taken_at = 0;
+}
+
+void mproc__ring_get_consume(mproc__ring_end *end, const mproc__ring_item *item)
+{
+    if (end->lease != 0) {
+        mproc__family_lock();
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        mproc__lease_empty(&txn, end->lease);
+        mproc__block_count(&txn, item->parcel, -1);
+        mproc__txn_commit(&txn); /* COMMIT */
+        mproc__family_unlock();
+    } else if (item->parcel != 0) {
+        uint64_t *taken_at = prepare_taking(end, item);
+        mproc__block_drop(item->parcel, taken_at, mark_of(end)); /* COMMIT */
+        get_past_taken(end, item);
+    } else {
+        get_past(end, item);
     }
-    end->position = next;
+}
+
+int mproc__ring_get_take(mproc__ring_end *end, const mproc__ring_item *item, mproc__hold *ret_hold)
+{
+    uint64_t *taken_at = end->lease == 0 ? prepare_taking(end, item) : NULL;
+    mproc__family_lock();
+    int rc = mproc__ledger_reserve(mproc__self_member());
+    if (rc >= 0) {
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        *ret_hold = mproc__block_take(&txn, item->parcel);
+        if (taken_at != NULL) {
+            mproc__txn_set(&txn, taken_at, mark_of(end));
+        } else {
+            mproc__lease_empty(&txn, end->lease);
+        }
+        mproc__txn_commit(&txn); /* COMMIT */
+    }
+    mproc__family_unlock();
+    if (rc >= 0 && taken_at != NULL) {
+        get_past_taken(end, item);
+    }
+    return rc;
+}
+
+/** A message that is not a parcel is made one. */
+static int copy_out(const mproc__ring_item *item, mproc__hold *ret_parcel)
+{
+    int rc = mproc__block_create(MPROC__KIND_PARCEL, item->size, 0, false, ret_parcel);
+    if (rc >= 0 && item->size > 0) {
+        memcpy(mproc__block_at(ret_parcel->offset), item->data, (size_t)item->size);
+    }
+    return rc;
+}
+
+int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, uint64_t lease)
+{
+    struct mproc__lease_shm *shm = mproc__lease_at(lease);
+    const struct mproc__lease_shm *last = end->lease != 0 ? mproc__lease_at(end->lease) : NULL;
+    mproc__hold copy = {0, 0};
+    int rc = item->parcel == 0 ? copy_out(item, &copy) : MPROC_OK;
+    if (rc < 0) {
+        return rc;
+    }
+    shm->ticket = last != NULL ? last->ticket : mproc__ring_words_of(end->position);
+    shm->returns = last != NULL ? last->returns : 0;
+    shm->kind = (uint64_t)item->kind;
+    uint64_t *taken_at = last == NULL ? prepare_taking(end, item) : NULL;
+    uint64_t *parcel = mproc__block_slot(lease, MPROC__LEASE_PARCEL);
+    mproc__family_lock();
+    mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+    if (taken_at != NULL) {
+        mproc__txn_set(&txn, taken_at, mark_of(end));
+    } else {
+        mproc__lease_empty(&txn, end->lease);
+    }
+    if (copy.offset != 0) {
+        mproc__block_put(&txn, parcel, copy);
+    } else {
+        mproc__txn_set(&txn, parcel, item->parcel);
+    }
+    mproc__txn_commit(&txn); /* COMMIT */
+    mproc__family_unlock();
+    if (taken_at != NULL) {
+        get_past_taken(end, item);
+    }
+    return MPROC_OK;
 }
 
 void mproc__ring_get_end(mproc__ring_end *end)
@@ -160,7 +301,9 @@ void mproc__ring_get_end(mproc__ring_end *end)
     (void)mproc__mutex_release(&ring->get.mutex);
     MPROC__KILLPOINT("ring.got");
     if (n > 0) {
-        mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n, end->notes);
+        // One large message may make room for many, or for others than the first one woken.
+        uint64_t n_woken = ring->max_bytes != 0 ? UINT64_MAX : n;
+        mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n_woken, end->notes);
     }
 }
 
@@ -186,13 +329,19 @@ static uint64_t next_parcel(struct mproc__ring_shm *ring, mproc__ring_walk *walk
 uint64_t mproc__ring_walk_next(struct mproc__ring_shm *ring, mproc__ring_walk *walk)
 {
     if (!walk->has_begun) {
-        *walk = (mproc__ring_walk){
-            .has_begun = true, .segment = ring->get.segment, .position = past_taken(ring)};
+        *walk = (mproc__ring_walk){.has_begun = true,
+                                   .lease = ring->get.returned,
+                                   .segment = ring->get.segment,
+                                   .position = past_taken(ring)};
         if (mproc__ring_has_pending(ring)) {
             return ring->put.parcel;
         }
     }
-    uint64_t found = 0;
+    uint64_t found = walk->lease;
+    if (found != 0) {
+        walk->lease = mproc__lease_at(found)->next;
+        return found;
+    }
     if (walk->segment != 0 && (found = next_parcel(ring, walk)) == 0) {
         found = walk->segment;
         const struct mproc__segment_head *segment = mproc__ring_segment_at(found);
@@ -212,6 +361,8 @@ bool mproc__ring_drop_one(struct mproc__ring_shm *ring, mproc__txn *txn)
     mproc__block_count(txn, first, -1);
     if (mproc__ring_has_pending(ring)) {
         mproc__txn_set(txn, &ring->put.parcel, 0);
+    } else if (ring->get.returned != 0) {
+        mproc__txn_set(txn, &ring->get.returned, walk.lease);
     } else {
         mproc__txn_set(txn, &ring->get.segment, walk.segment);
         mproc__txn_set(txn, &ring->head, walk.position);

@@ -9,13 +9,14 @@
 
 /* A position, see ring.h. */
 #define MPROC__RING_CLOSED ((uint64_t)1)
-#define MPROC__RING_ITEM ((uint64_t)2)
-#define MPROC__RING_ITEMS_MASK ((uint64_t)0x7fffffe)
-#define MPROC__RING_WORDS_SHIFT 27
+#define MPROC__RING_CALL ((uint64_t)2)
+#define MPROC__RING_ITEM ((uint64_t)4)
+#define MPROC__RING_ITEMS_MASK ((uint64_t)0xffffffc)
+#define MPROC__RING_WORDS_SHIFT 28
 #define MPROC__RING_WORDS_MASK (UINT64_MAX >> MPROC__RING_WORDS_SHIFT)
 
 /* Fewer than what a position can tell. */
-#define MPROC__RING_MOST_ITEMS ((MPROC__RING_ITEMS_MASK >> 1) - 1)
+#define MPROC__RING_MOST_ITEMS (MPROC__RING_ITEMS_MASK / MPROC__RING_ITEM - 1)
 
 /* A record's first word: its size, and above that its kind. */
 #define MPROC__RING_KIND_SHIFT 40
@@ -61,7 +62,7 @@ static inline uint64_t mproc__ring_advance(uint64_t position, uint64_t words, ui
 
 static inline bool mproc__ring_is_same(uint64_t a, uint64_t b)
 {
-    return ((a ^ b) & ~MPROC__RING_CLOSED) == 0;
+    return ((a ^ b) & ~(MPROC__RING_CLOSED | MPROC__RING_CALL)) == 0;
 }
 
 static inline struct mproc__segment_head *mproc__ring_segment_at(uint64_t offset)
@@ -90,6 +91,10 @@ static inline uint64_t mproc__ring_words_for(uint64_t size)
 {
     return 1 + (size + 7) / 8;
 }
+
+/** The sum at a place, and the place it belongs to. */
+uint64_t mproc__ring_sum_at(const uint64_t *place, const struct mproc__ring_sum *sum,
+                            uint64_t *ret_place);
 
 static inline bool mproc__ring_has_pending(const struct mproc__ring_shm *ring)
 {

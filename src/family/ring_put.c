@@ -25,6 +25,46 @@ int mproc__ring_lock(struct mproc__mutex_shm *mutex, mproc__deadline deadline)
                                          deadline != 0 ? deadline : MPROC__NEVER, NULL);
 }
 
+/* ---- bytes ----------------------------------------------------------------------------------- */
+
+void mproc__ring_announce(uint64_t to, struct mproc__ring_sum *sum, uint64_t sum_there)
+{
+    // Each store is seen after those before it, by the other end and by the heir.
+    mproc__store64_release(&sum->next_at, MPROC__RING_NOWHERE);
+    mproc__store64_release(&sum->next, sum_there);
+    mproc__store64_release(&sum->next_at, mproc__ring_words_of(to));
+}
+
+void mproc__ring_move(uint64_t *place, uint64_t to, struct mproc__ring_sum *sum, uint64_t sum_there)
+{
+    mproc__ring_announce(to, sum, sum_there);
+    mproc__store64_release(place, to);            /* COMMIT */
+    mproc__store64_release(&sum->now, sum_there); /* DEATH: until now it was `next` */
+}
+
+uint64_t mproc__ring_sum_at(const uint64_t *place, const struct mproc__ring_sum *sum,
+                            uint64_t *ret_place)
+{
+    for (;;) {
+        uint64_t at = mproc__load64_acquire(place);
+        uint64_t next_at = mproc__load64_acquire(&sum->next_at);
+        uint64_t next = mproc__load64_acquire(&sum->next);
+        uint64_t now = mproc__load64_acquire(&sum->now);
+        // Else its owner goes on meanwhile.
+        if (mproc__load64_acquire(&sum->next_at) == next_at && mproc__load64_acquire(place) == at) {
+            *ret_place = at;
+            return next_at == mproc__ring_words_of(at) ? next : now;
+        }
+    }
+}
+
+uint64_t mproc__ring_bytes(const struct mproc__ring_shm *ring)
+{
+    uint64_t unused;
+    uint64_t got = mproc__ring_sum_at(&ring->head, &ring->got_sum, &unused);
+    return mproc__ring_sum_at(&ring->tail, &ring->put_sum, &unused) - got;
+}
+
 /* ---- create ---------------------------------------------------------------------------------- */
 
 /** A segment that nothing holds but this process, without a place yet. */
@@ -82,6 +122,9 @@ static void repair_put(struct mproc__ring_shm *ring)
         mproc__block_drop(ring->put.parcel, &ring->put.parcel, 0);
     }
     ring->put.parcel = 0;
+    uint64_t tail;
+    uint64_t sum = mproc__ring_sum_at(&ring->tail, &ring->put_sum, &tail);
+    mproc__store64_release(&ring->put_sum.now, sum);
     for (uint64_t next; (next = mproc__ring_segment_at(ring->put.segment)->next) != 0;) {
         ring->put.segment = next;
     }
@@ -107,41 +150,53 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
         .position = tail,
         .committed = tail,
         .begun = tail,
+        .sum = ring->put_sum.now,
         .notes = mproc__bell_notes(&ring->getters),
     };
     mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->put.segment));
     return MPROC_OK;
 }
 
-/** Whether so many words are free behind the end's position, as far as is known. */
-static bool has_room(const mproc__ring_end *end, uint64_t head, uint64_t words)
+/** Whether the limits allow a message of so many bytes more, as far as is known. */
+static bool is_allowed(const mproc__ring_end *end, uint64_t size)
 {
+    const struct mproc__ring_shm *ring = end->ring;
+    return mproc__ring_items(end->position, ring->put.head_seen) < ring->max_items &&
+           (ring->max_bytes == 0 || end->sum - ring->got_seen + size <= ring->max_bytes);
+}
+
+/** Whether so many words are free behind the end's position, likewise. */
+static bool has_room(const mproc__ring_end *end, uint64_t words)
+{
+    uint64_t head = end->ring->put.head_seen;
     uint64_t at = mproc__ring_words_of(end->position);
     uint64_t from = mproc__ring_words_of(head);
     if (mproc__ring_distance(from, end->start) > MPROC__RING_WORDS_MASK / 2) {
         from = end->start; // they still read an earlier segment
     }
-    return end->mask + 1 - mproc__ring_distance(at, from) >= words &&
-           mproc__ring_items(end->position, head) < end->ring->max_items;
+    return end->mask + 1 - mproc__ring_distance(at, from) >= words;
 }
 
-static bool find_room(mproc__ring_end *end, uint64_t words)
+static bool find_room(mproc__ring_end *end, uint64_t words, uint64_t size)
 {
     struct mproc__ring_shm *ring = end->ring;
-    if (has_room(end, ring->put.head_seen, words)) {
+    if (is_allowed(end, size) && has_room(end, words)) {
         return true;
     }
-    ring->put.head_seen = mproc__load64_acquire(&ring->head);
+    if (ring->max_bytes != 0) {
+        ring->got_seen = mproc__ring_sum_at(&ring->head, &ring->got_sum, &ring->put.head_seen);
+    } else {
+        ring->put.head_seen = mproc__load64_acquire(&ring->head);
+    }
     end->other = ring->put.head_seen;
-    return has_room(end, ring->put.head_seen, words);
+    return is_allowed(end, size) && has_room(end, words);
 }
 
 /** Go on in a new segment. 1; 0: there is to be none; or an error. */
 static int grow(mproc__ring_end *end)
 {
     struct mproc__ring_shm *ring = end->ring;
-    bool is_by_count = mproc__ring_items(end->position, ring->put.head_seen) >= ring->max_items;
-    if (!ring->may_grow || is_by_count) {
+    if (!ring->may_grow) {
         return 0;
     }
     mproc__ring_put_commit(end); // a segment ends where the tail is
@@ -160,8 +215,9 @@ static int grow(mproc__ring_end *end)
     return 1;
 }
 
-bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__record kind,
-                             void **ret_place, int *ret_status)
+/** Make room for a record of `size` bytes, which stands for `weight`. See mproc__ring_put_reserve. */
+static bool reserve(mproc__ring_end *end, uint64_t size, uint64_t weight, enum mproc__record kind,
+                    void **ret_place, int *ret_status)
 {
     uint64_t words = mproc__ring_words_for(size);
     *ret_status = MPROC_OK;
@@ -169,7 +225,7 @@ bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__re
         uint64_t left;
         uint64_t *record = mproc__ring_record_at(end, &left);
         uint64_t pad = words <= left ? 0 : left;
-        if (find_room(end, words + pad)) {
+        if (find_room(end, words + pad, weight)) {
             if (pad != 0) {
                 *record = (uint64_t)MPROC__RECORD_PAD << MPROC__RING_KIND_SHIFT;
                 record = (uint64_t *)(void *)end->bytes;
@@ -177,9 +233,10 @@ bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__re
             *record = (uint64_t)kind << MPROC__RING_KIND_SHIFT | size;
             *ret_place = record + 1;
             end->position = mproc__ring_advance(end->position, words + pad, 1);
+            end->sum += weight;
             return true;
         }
-        int rc = grow(end);
+        int rc = is_allowed(end, weight) ? grow(end) : 0;
         if (rc <= 0) {
             *ret_status = rc;
             return false;
@@ -199,14 +256,20 @@ static uint64_t room_for_parcel(const mproc__ring_end *end, uint64_t size)
                                                                       : room;
 }
 
+bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__record kind,
+                             void **ret_place, int *ret_status)
+{
+    return reserve(end, size, size, kind, ret_place, ret_status);
+}
+
 bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__record kind,
                             int *ret_status)
 {
     struct mproc__ring_shm *ring = end->ring;
     void *place;
     mproc__ring_put_commit(end);
-    uint64_t room = room_for_parcel(end, mproc__block_size(hold.offset));
-    if (!mproc__ring_put_reserve(end, room, MPROC__RECORD_PARCEL, &place, ret_status)) {
+    uint64_t size = mproc__block_size(hold.offset);
+    if (!reserve(end, room_for_parcel(end, size), size, MPROC__RECORD_PARCEL, &place, ret_status)) {
         return false;
     }
     mproc__ring_segment_at(ring->put.segment)->has_parcels = 1;
@@ -243,6 +306,21 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
 {
     struct mproc__ring_shm *ring = seen->ring;
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
+}
+
+void mproc__ring_call(struct mproc__ring_shm *ring)
+{
+    int rc = mproc__ring_lock(&ring->put.mutex, MPROC__NEVER);
+    if (rc == MPROC_OWNER_DIED) {
+        repair_put(ring);
+    }
+    if (rc >= 0) {
+        uint32_t notes = mproc__bell_notes(&ring->getters);
+        mproc__store64_release(&ring->tail, ring->tail ^ MPROC__RING_CALL);
+        (void)mproc__mutex_release(&ring->put.mutex);
+        MPROC__KILLPOINT("ring.called"); /* DEATH: the sleeper looks again */
+        mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), 1, notes);
+    }
 }
 
 int mproc__ring_close(struct mproc__ring_shm *ring)

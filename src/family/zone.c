@@ -10,11 +10,13 @@
 #include "family/zone.h"
 
 #include "base/alloc.h"
+#include "base/atomic.h"
 #include "base/status.h"
 
 #include <stdint.h>
 
 struct mproc__zone {
+    uint32_t shares;               // who is to free it: several values that came together
     mproc__zone_needs left;        // not yet taken
     struct mproc_object **objects; // the first n_objects were taken
     size_t n_objects;
@@ -56,6 +58,7 @@ int mproc__zone_create(mproc__zone **ret_zone, const mproc__zone_needs *needs)
     if (zone == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory for the %zu bytes of a value", size);
     }
+    zone->shares = 1;
     zone->left = *needs;
     zone->next_value = zone->values;
     zone->objects = (struct mproc_object **)(void *)(zone->values + needs->values);
@@ -67,13 +70,24 @@ int mproc__zone_create(mproc__zone **ret_zone, const mproc__zone_needs *needs)
 
 void mproc__zone_free(mproc__zone *zone)
 {
-    if (zone == NULL) {
+    if (zone == NULL || (mproc__load32_acquire(&zone->shares) != 1 &&
+                         mproc__add32(&zone->shares, UINT32_MAX) != 1)) {
         return;
     }
     for (size_t i = zone->n_objects; i-- > 0;) {
         mproc__object_close(zone->objects[i]);
     }
     mproc__free(zone);
+}
+
+void mproc__zone_share(mproc__zone *zone)
+{
+    mproc__store32_relaxed(&zone->shares, zone->shares + 1);
+}
+
+size_t mproc__zone_bytes_left(const mproc__zone *zone)
+{
+    return zone->left.bytes;
 }
 
 mproc_value *mproc__zone_take_values(mproc__zone *zone, size_t count)

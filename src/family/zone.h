@@ -26,8 +26,14 @@ typedef struct mproc__zone mproc__zone;
 /** Make a zone; NULL when nothing is needed. 0 or MPROC_ENOMEM. */
 int mproc__zone_create(mproc__zone **ret_zone, const mproc__zone_needs *needs);
 
-/** Close the objects and free all of it; NULL is fine. */
+/** Close the objects and free all of it, or if others have it, too, leave it to them; NULL is fine. */
 void mproc__zone_free(mproc__zone *zone);
+
+/** One more has the zone and calls mproc__zone_free: by who has it alone yet, or before others know of it. */
+void mproc__zone_share(mproc__zone *zone);
+
+/** How many bytes are left to be taken. */
+size_t mproc__zone_bytes_left(const mproc__zone *zone);
 
 /** Room for `count` values, not initialised; NULL when there is not that much. */
 mproc_value *mproc__zone_take_values(mproc__zone *zone, size_t count);

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "family/codec.h"
 #include "family/family.h"
+#include "family/zone.h"
 
 #include <string.h>
 
@@ -47,6 +48,15 @@ static int make_parcel(mproc__message *message, size_t n_objects)
     return rc;
 }
 
+int mproc__message_check_size(uint64_t size, uint64_t limit)
+{
+    return limit == 0 || size <= limit
+               ? MPROC_OK
+               : mproc__fail(MPROC_ETOOBIG,
+                             "a message of %llu bytes, where at most %llu are allowed",
+                             (unsigned long long)size, (unsigned long long)limit);
+}
+
 int mproc__message_prepare(mproc__message *message)
 {
     const mproc__codec codec = {.put_object = mproc__object_embed};
@@ -63,7 +73,8 @@ int mproc__message_prepare(mproc__message *message)
         }
     }
     bool is_parcel = message->size > MPROC__RING_LARGEST_RECORD || n_objects > 0;
-    return is_parcel ? make_parcel(message, n_objects) : MPROC_OK;
+    int rc = mproc__message_check_size(message->size, message->limit);
+    return rc >= 0 && is_parcel ? make_parcel(message, n_objects) : rc;
 }
 
 bool mproc__message_put(mproc__message *message, mproc__ring_end *end, int *ret_status)
@@ -94,13 +105,29 @@ void mproc__message_drop(mproc__message *message)
 
 /* ---- get ------------------------------------------------------------------------------------- */
 
+int mproc__message_make_room(uint64_t size, mproc_value *ret_value, void **ret_place)
+{
+    const mproc__zone_needs needs = {.bytes = (size_t)size};
+    mproc__zone *zone;
+    int rc = mproc__zone_create(&zone, &needs);
+    if (rc >= 0) {
+        *ret_place = mproc__zone_take_bytes(zone, (size_t)size);
+        *ret_value = (mproc_value){.type = MPROC_BYTES, .owned = zone};
+        ret_value->as.bytes = mproc_bytes_of(*ret_place, (size_t)size);
+    }
+    return rc;
+}
+
 int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value)
 {
     if (item->kind == MPROC__RECORD_VALUE) {
         const mproc__codec codec = {.get_object = item->parcel != 0 ? mproc__object_receive : NULL};
         return mproc__codec_read(&codec, item->data, item->size, ret_value);
     }
-    mproc_value bytes = {.type = MPROC_BYTES};
-    bytes.as.bytes = mproc_bytes_of(item->data, (size_t)item->size);
-    return mproc_value_copy(ret_value, &bytes);
+    void *place;
+    int rc = mproc__message_make_room(item->size, ret_value, &place);
+    if (rc >= 0 && item->size > 0) {
+        memcpy(place, item->data, (size_t)item->size);
+    }
+    return rc;
 }

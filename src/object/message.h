@@ -15,6 +15,7 @@
 typedef struct mproc__message {
     const mproc_value *value; /**< NULL: bytes */
     mproc_bytes bytes;
+    uint64_t limit;     /**< the largest size that is allowed; 0: any */
     size_t size;        /**< as it will be on the way */
     mproc__hold parcel; /**< offset 0: it fits into a record */
 } mproc__message;
@@ -28,16 +29,26 @@ static inline bool mproc__message_is_bytes(const mproc__message *message)
 /**
  * Make all ready that can be made ready outside of the ring. What is large is copied now.
  *
- * @param message  with value or bytes filled in, else zero
+ * @param message  with value or bytes filled in, and perhaps the limit; else zero
  * @return 0; MPROC_ENOMEM, MPROC_ENOSPC, MPROC_ETOOBIG or MPROC_EINVAL
  */
 int mproc__message_prepare(mproc__message *message);
+
+/** Whether a limit, 0: none, allows so many bytes. 0 or MPROC_ETOOBIG. */
+int mproc__message_check_size(uint64_t size, uint64_t limit);
 
 /** Put it into a ring, uncommitted unless it is a parcel. As mproc__ring_put_reserve. */
 bool mproc__message_put(mproc__message *message, mproc__ring_end *end, int *ret_status);
 
 /** Give up what was made ready and not put. */
 void mproc__message_drop(mproc__message *message);
+
+/**
+ * Make a value of bytes that are yet to be copied to `*ret_place`.
+ *
+ * @return 0 or MPROC_ENOMEM
+ */
+int mproc__message_make_room(uint64_t size, mproc_value *ret_value, void **ret_place);
 
 /**
  * Make a value of a message.

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue.c: mproc_queue: a ring, and a count of what has been dealt with.
+ * queue.c: mproc_queue: a ring with Python's manners.
  *
- * Layout  struct queue_shm; the messages lie in blocks that the ring holds
- * Commit  the ring's; of task_done the compare-and-swap of `done`
- * Death   the ring's; who was to tell that all is done and dies leaves the count, which joiners look at
+ * Layout  struct mproc__queue_shm; the messages lie in blocks that the ring holds
+ * Commit  the ring's
+ * Death   the ring's
  */
-#include "mproc/queue.h"
+#include "object/queue.h"
 
 #include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/note.h"
-#include "family/object.h"
-#include "family/ring.h"
-#include "object/message.h"
+#include "family/ring_part.h"
+#include "family/zone.h"
 #include "object/waitable.h"
 
 #include <stddef.h>
@@ -22,25 +21,7 @@
 
 #define SEGMENT_BYTES ((uint64_t)64 << 10)
 
-struct queue_shm {
-    struct mproc__ring_shm ring;      /**< first: see block.c */
-    MPROC__ALIGNAS(64) uint32_t done; /**< items dealt with, see mproc__ring_undone */
-    uint32_t rests;                   /**< how often all of them were */
-    uint32_t is_joinable;             /**< constant */
-    struct mproc__bell_shm joiners;
-};
-
-static struct queue_shm *shm_of(const mproc_queue *queue)
-{
-    return queue->object.shm;
-}
-
-static struct mproc__ring_shm *ring_of(const mproc_queue *queue)
-{
-    return &shm_of(queue)->ring;
-}
-
-static int no_queue(const char *verb)
+int mproc__queue_is_null(const char *verb)
 {
     return mproc__fail(MPROC_EINVAL, "%s: the queue is NULL", verb);
 }
@@ -56,14 +37,15 @@ int mproc_queue_create(mproc_queue **ret_queue, const mproc_queue_options *optio
     struct mproc_object *object;
     options = options != NULL ? options : &defaults;
     if (ret_queue == NULL) {
-        return no_queue("create");
+        return mproc__queue_is_null("create");
     }
-    int rc = mproc__object_create(MPROC__KIND_QUEUE, sizeof(struct queue_shm), 0, &object);
+    int rc = mproc__object_create(MPROC__KIND_QUEUE, sizeof(struct mproc__queue_shm), 0, &object);
     if (rc < 0) {
         return rc;
     }
-    struct queue_shm *shm = object->shm;
+    struct mproc__queue_shm *shm = object->shm;
     shm->is_joinable = options->is_joinable;
+    shm->ring.max_bytes = options->max_bytes;
     rc = mproc__ring_create(&shm->ring, SEGMENT_BYTES, options->max_items, true);
     if (rc < 0) {
         mproc__object_close(object);
@@ -100,17 +82,16 @@ static int put_some(mproc__ring_end *end, mproc__message *messages, size_t count
     return rc;
 }
 
-/** All of them, waiting for room. */
-static int put_all(mproc_queue *queue, mproc__message *messages, size_t count, size_t *ret_count,
-                   mproc__deadline deadline)
+int mproc__queue_put(mproc_queue *queue, mproc__message *messages, size_t count, size_t *ret_count,
+                     mproc__deadline deadline)
 {
     mproc__ring_end end;
     *ret_count = 0;
     for (;;) {
         size_t n;
-        int rc = mproc__ring_put_begin(ring_of(queue), deadline, &end);
+        int rc = mproc__ring_put_begin(mproc__queue_ring(queue), deadline, &end);
         if (rc < 0) {
-            return rc;
+            return fail_put(rc);
         }
         rc = put_some(&end, messages + *ret_count, count - *ret_count, &n);
         mproc__ring_put_end(&end);
@@ -119,7 +100,7 @@ static int put_all(mproc_queue *queue, mproc__message *messages, size_t count, s
             return rc;
         }
         if (mproc__deadline_passed(deadline)) {
-            return MPROC_ETIMEDOUT;
+            return fail_put(MPROC_ETIMEDOUT);
         }
         mproc__note_begin(queue->object.offset, deadline);
         mproc__ring_await_room(&end, deadline);
@@ -130,9 +111,10 @@ static int put_all(mproc_queue *queue, mproc__message *messages, size_t count, s
 static int put_one(mproc_queue *queue, mproc__message *message, mproc_timeout timeout)
 {
     size_t n;
+    message->limit = mproc__queue_ring(queue)->max_bytes;
     int rc = mproc__message_prepare(message);
     if (rc >= 0) {
-        rc = fail_put(put_all(queue, message, 1, &n, mproc__deadline_in(timeout)));
+        rc = mproc__queue_put(queue, message, 1, &n, mproc__deadline_in(timeout));
         mproc__message_drop(message);
     }
     return rc;
@@ -141,14 +123,14 @@ static int put_one(mproc_queue *queue, mproc__message *message, mproc_timeout ti
 int mproc_queue_put(mproc_queue *queue, mproc_value item, mproc_timeout timeout)
 {
     mproc__message message = {.value = &item};
-    return queue != NULL ? put_one(queue, &message, timeout) : no_queue("put");
+    return queue != NULL ? put_one(queue, &message, timeout) : mproc__queue_is_null("put");
 }
 
 int mproc_queue_put_bytes(mproc_queue *queue, const void *data, size_t size, mproc_timeout timeout)
 {
     mproc__message message = {.bytes = {data, size}};
     if (queue == NULL) {
-        return no_queue("put");
+        return mproc__queue_is_null("put");
     }
     return data != NULL || size == 0 ? put_one(queue, &message, timeout)
                                      : mproc__fail(MPROC_EINVAL, "put: the bytes are NULL");
@@ -164,7 +146,7 @@ int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items, size_t co
     ret_count = ret_count != NULL ? ret_count : &unused;
     *ret_count = 0;
     if (queue == NULL || (items == NULL && count > 0)) {
-        return no_queue("put_many");
+        return mproc__queue_is_null("put_many");
     }
     mproc__deadline deadline = mproc__deadline_in(timeout);
     int rc = MPROC_OK;
@@ -173,12 +155,13 @@ int mproc_queue_put_many(mproc_queue *queue, const mproc_value *items, size_t co
         size_t n_ready = 0;
         size_t n_put = 0;
         while (n_ready < BATCH && *ret_count + n_ready < count && rc >= 0) {
-            messages[n_ready] = (mproc__message){.value = &items[*ret_count + n_ready]};
+            messages[n_ready] = (mproc__message){.value = &items[*ret_count + n_ready],
+                                                 .limit = mproc__queue_ring(queue)->max_bytes};
             rc = mproc__message_prepare(&messages[n_ready]);
             n_ready += rc >= 0 ? 1 : 0;
         }
-        int put_rc = put_all(queue, messages, n_ready, &n_put, deadline);
-        rc = put_rc < 0 ? fail_put(put_rc) : rc;
+        int put_rc = mproc__queue_put(queue, messages, n_ready, &n_put, deadline);
+        rc = put_rc < 0 ? put_rc : rc;
         for (size_t i = n_put; i < n_ready; i++) {
             mproc__message_drop(&messages[i]);
         }
@@ -201,42 +184,39 @@ static int fail_get(int rc)
     }
 }
 
-/** What is done with the first message: below 0, it stays. */
-typedef int (*open_fn)(const mproc__ring_item *item, void *arg);
-
-/** Have up to `count` messages opened. */
-static int get_some(mproc__ring_end *end, open_fn open, void *arg, size_t count, size_t *ret_count)
+/** Have up to `count` messages taken. */
+static int get_some(mproc__ring_end *end, mproc__queue_take_fn take, void *arg, size_t count,
+                    size_t *ret_count)
 {
     size_t n = 0;
     int rc = MPROC_OK;
     mproc__ring_item item;
     while (n < count && (rc = mproc__ring_get_next(end, &item)) > 0 &&
-           (rc = open(&item, arg)) >= 0) {
-        mproc__ring_get_consume(end, &item);
+           (rc = take(end, &item, arg)) >= 0) {
         n++;
+        count = rc == 0 ? count : n;
     }
     *ret_count = n;
     return n > 0 ? MPROC_OK : rc;
 }
 
-static int get_all(mproc_queue *queue, open_fn open, void *arg, size_t count, size_t *ret_count,
-                   mproc_timeout timeout)
+int mproc__queue_get(mproc_queue *queue, mproc__queue_take_fn take, void *arg, size_t count,
+                     size_t *ret_count, mproc__deadline deadline)
 {
-    mproc__deadline deadline = mproc__deadline_in(timeout);
     mproc__ring_end end;
     *ret_count = 0;
     for (;;) {
-        int rc = mproc__ring_get_begin(ring_of(queue), deadline, &end);
+        int rc = mproc__ring_get_begin(mproc__queue_ring(queue), deadline, &end);
         if (rc < 0) {
-            return rc;
+            return fail_get(rc);
         }
-        rc = get_some(&end, open, arg, count, ret_count);
+        rc = get_some(&end, take, arg, count, ret_count);
         mproc__ring_get_end(&end);
         if (rc < 0 || *ret_count > 0) {
-            return rc;
+            return fail_get(rc);
         }
         if (mproc__deadline_passed(deadline)) {
-            return MPROC_ETIMEDOUT;
+            return fail_get(MPROC_ETIMEDOUT);
         }
         mproc__note_begin(queue->object.offset, deadline);
         mproc__ring_await_item(&end, deadline);
@@ -244,12 +224,103 @@ static int get_all(mproc_queue *queue, open_fn open, void *arg, size_t count, si
     }
 }
 
-/** Where values go, one after the other. */
-static int open_value(const mproc__ring_item *item, void *arg)
+/* Larger ones are copied when the others can go on: that takes longer than to hand them over. */
+#define LARGE ((uint64_t)32 << 10)
+
+/** A large message that has become this process's, and where it is to be copied. */
+struct luggage {
+    mproc__hold parcel; /**< offset 0: none */
+    void *place;
+};
+
+static int take_luggage(mproc__ring_end *end, const mproc__ring_item *item, void *place,
+                        struct luggage *luggage)
 {
-    mproc_value **next = arg;
-    int rc = mproc__message_open(item, *next);
-    *next += rc >= 0 ? 1 : 0;
+    luggage->place = place;
+    int rc = mproc__ring_get_take(end, item, &luggage->parcel);
+    return rc < 0 ? rc : 1;
+}
+
+static void unpack_luggage(struct luggage *luggage)
+{
+    if (luggage->parcel.offset != 0) {
+        memcpy(luggage->place, mproc__block_at(luggage->parcel.offset),
+               (size_t)mproc__block_size(luggage->parcel.offset));
+        mproc__block_release(luggage->parcel);
+        luggage->parcel.offset = 0;
+    }
+}
+
+static bool is_luggage(const mproc__ring_item *item)
+{
+    return item->parcel != 0 && item->kind == MPROC__RECORD_BYTES && item->size >= LARGE;
+}
+
+/** Where values go, one after the other. */
+struct values {
+    mproc_value *next;
+    size_t left;        /**< how many more may come */
+    mproc__zone *chunk; /**< memory that several of them share; NULL: none yet */
+    struct luggage luggage;
+};
+
+/* Small ones of those that are got together have one piece of memory, which goes with the last one. */
+#define CHUNK ((size_t)16 << 10)
+#define MOST_IN_CHUNK 512
+
+/** Make a value of a small item that is bytes, in memory shared with others. MPROC_ESTATE: it has none. */
+static int open_in_chunk(struct values *values, const mproc__ring_end *end,
+                         const mproc__ring_item *item)
+{
+    size_t size = (size_t)item->size;
+    if (values->chunk == NULL || mproc__zone_bytes_left(values->chunk) < size) {
+        uint64_t n = mproc__ring_items(end->ring->get.tail_seen, end->position);
+        n = n < values->left ? n : values->left;
+        const mproc__zone_needs needs = {.bytes = n * size < CHUNK ? n * size : CHUNK};
+        mproc__zone *chunk;
+        if (n < 2 || mproc__zone_create(&chunk, &needs) < 0) {
+            return MPROC_ESTATE;
+        }
+        mproc__zone_free(values->chunk);
+        values->chunk = chunk;
+    }
+    char *place = mproc__zone_take_bytes(values->chunk, size);
+    memcpy(place, item->data, size);
+    mproc__zone_share(values->chunk);
+    *values->next = (mproc_value){.type = MPROC_BYTES, .owned = values->chunk};
+    values->next->as.bytes = mproc_bytes_of(place, size);
+    return MPROC_OK;
+}
+
+static int take_value(mproc__ring_end *end, const mproc__ring_item *item, void *arg)
+{
+    struct values *values = arg;
+    int rc;
+    if (is_luggage(item)) {
+        mproc_value value;
+        void *place;
+        rc = mproc__message_make_room(item->size, &value, &place);
+        if (rc < 0) {
+            return rc;
+        }
+        rc = take_luggage(end, item, place, &values->luggage);
+        if (rc < 0) {
+            mproc_value_clear(&value);
+            return rc;
+        }
+        *values->next = value;
+    } else {
+        bool may_share = item->parcel == 0 && item->kind == MPROC__RECORD_BYTES &&
+                         item->size - 1 < MOST_IN_CHUNK;
+        rc = may_share ? open_in_chunk(values, end, item) : MPROC_ESTATE;
+        rc = rc < 0 ? mproc__message_open(item, values->next) : rc;
+        if (rc < 0) {
+            return rc;
+        }
+        mproc__ring_get_consume(end, item);
+    }
+    values->next++;
+    values->left--;
     return rc;
 }
 
@@ -257,26 +328,44 @@ int mproc_queue_get(mproc_queue *queue, mproc_value *ret_item, mproc_timeout tim
 {
     size_t n;
     if (queue == NULL || ret_item == NULL) {
-        return queue == NULL ? no_queue("get") : no_place("get");
+        return queue == NULL ? mproc__queue_is_null("get") : no_place("get");
     }
-    return fail_get(get_all(queue, open_value, &ret_item, 1, &n, timeout));
+    struct values values = {.next = ret_item, .left = 1};
+    int rc = mproc__queue_get(queue, take_value, &values, 1, &n, mproc__deadline_in(timeout));
+    unpack_luggage(&values.luggage);
+    return rc;
 }
 
 int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items, size_t count,
                          size_t *ret_count, mproc_timeout timeout)
 {
     if (queue == NULL || ret_items == NULL || ret_count == NULL || count == 0) {
-        return queue == NULL ? no_queue("get_many") : no_place("get_many");
+        return queue == NULL ? mproc__queue_is_null("get_many") : no_place("get_many");
     }
-    return fail_get(get_all(queue, open_value, &ret_items, count, ret_count, timeout));
+    struct values values = {.next = ret_items, .left = count};
+    mproc__deadline deadline = mproc__deadline_in(timeout);
+    int rc;
+    bool has_more;
+    *ret_count = 0;
+    do {
+        size_t n;
+        rc = mproc__queue_get(queue, take_value, &values, count - *ret_count, &n, deadline);
+        has_more = values.luggage.parcel.offset != 0;
+        unpack_luggage(&values.luggage);
+        *ret_count += n;
+        deadline = 0; // for the others there is no waiting
+    } while (has_more && *ret_count < count);
+    mproc__zone_free(values.chunk);
+    return *ret_count > 0 ? MPROC_OK : rc;
 }
 
 struct buffer {
     void *data;
     size_t capacity, size;
+    struct luggage luggage;
 };
 
-static int open_bytes(const mproc__ring_item *item, void *arg)
+static int take_bytes(mproc__ring_end *end, const mproc__ring_item *item, void *arg)
 {
     struct buffer *buffer = arg;
     if (item->kind != MPROC__RECORD_BYTES) {
@@ -287,9 +376,13 @@ static int open_bytes(const mproc__ring_item *item, void *arg)
         return mproc__fail(MPROC_ETOOBIG, "get_bytes: the first item has %zu bytes, the buffer %zu",
                            buffer->size, buffer->capacity);
     }
+    if (is_luggage(item)) {
+        return take_luggage(end, item, buffer->data, &buffer->luggage);
+    }
     if (item->size > 0) {
         memcpy(buffer->data, item->data, buffer->size);
     }
+    mproc__ring_get_consume(end, item);
     return MPROC_OK;
 }
 
@@ -297,20 +390,25 @@ int mproc_queue_get_bytes(mproc_queue *queue, void *buffer, size_t capacity, siz
                           mproc_timeout timeout)
 {
     size_t n;
-    struct buffer place = {buffer, capacity, 0};
+    struct buffer place = {.data = buffer, .capacity = capacity};
     if (queue == NULL || ret_size == NULL || (buffer == NULL && capacity > 0)) {
-        return queue == NULL ? no_queue("get_bytes") : no_place("get_bytes");
+        return queue == NULL ? mproc__queue_is_null("get_bytes") : no_place("get_bytes");
     }
-    int rc = get_all(queue, open_bytes, &place, 1, &n, timeout);
+    int rc = mproc__queue_get(queue, take_bytes, &place, 1, &n, mproc__deadline_in(timeout));
+    unpack_luggage(&place.luggage);
     *ret_size = place.size;
-    return fail_get(rc);
+    return rc;
 }
 
 /* ---- state ----------------------------------------------------------------------------------- */
 
 size_t mproc_queue_size(const mproc_queue *queue)
 {
-    return queue != NULL ? (size_t)mproc__ring_count(ring_of(queue)) : 0;
+    if (queue == NULL) {
+        return 0;
+    }
+    const struct mproc__ring_shm *ring = mproc__queue_ring(queue);
+    return (size_t)(mproc__ring_count(ring) + mproc__ring_count_returned(ring));
 }
 
 bool mproc_queue_is_empty(const mproc_queue *queue)
@@ -320,80 +418,26 @@ bool mproc_queue_is_empty(const mproc_queue *queue)
 
 bool mproc_queue_is_full(const mproc_queue *queue)
 {
-    return queue != NULL && mproc_queue_size(queue) >= ring_of(queue)->max_items;
+    if (queue == NULL) {
+        return false;
+    }
+    const struct mproc__ring_shm *ring = mproc__queue_ring(queue);
+    return mproc__ring_count(ring) >= ring->max_items ||
+           (ring->max_bytes != 0 && mproc__ring_bytes(ring) >= ring->max_bytes);
 }
 
 bool mproc_queue_is_shut_down(const mproc_queue *queue)
 {
-    return queue != NULL && mproc__ring_is_closed(ring_of(queue));
+    return queue != NULL && mproc__ring_is_closed(mproc__queue_ring(queue));
 }
 
 int mproc_queue_shutdown(mproc_queue *queue)
 {
-    int rc = queue != NULL ? mproc__ring_close(ring_of(queue)) : no_queue("shutdown");
+    int rc = queue != NULL ? mproc__ring_close(mproc__queue_ring(queue))
+                           : mproc__queue_is_null("shutdown");
     return rc == MPROC_ECLOSED
                ? mproc__fail_shortly(MPROC_ESTATE, "shutdown: the queue is shut down already")
                : rc;
-}
-
-/* ---- joinable queues ------------------------------------------------------------------------- */
-
-static int check_joinable(const mproc_queue *queue, const char *verb)
-{
-    if (queue == NULL) {
-        return no_queue(verb);
-    }
-    return shm_of(queue)->is_joinable
-               ? MPROC_OK
-               : mproc__fail(MPROC_ESTATE, "%s: the queue is not joinable, see its options", verb);
-}
-
-int mproc_queue_task_done(mproc_queue *queue)
-{
-    int rc = check_joinable(queue, "task_done");
-    if (rc < 0) {
-        return rc;
-    }
-    struct queue_shm *shm = shm_of(queue);
-    uint32_t notes = mproc__bell_notes(&shm->joiners);
-    uint32_t done = mproc__load32_relaxed(&shm->done);
-    do {
-        if (mproc__ring_undone(&shm->ring, done) == 0) {
-            return mproc__fail_shortly(MPROC_ESTATE,
-                                       "task_done: called more often than items were put");
-        }
-    } while (!mproc__cas32(&shm->done, &done, done + 1)); /* COMMIT */
-    MPROC__KILLPOINT("queue.done");                       /* DEATH: joiners look again */
-    if (mproc__ring_undone(&shm->ring, done + 1) == 0) {
-        (void)mproc__add32(&shm->rests, 1);
-        mproc__bell_ring(&shm->joiners, &shm->rests, INT32_MAX, notes);
-    }
-    return MPROC_OK;
-}
-
-int mproc_queue_join(mproc_queue *queue, mproc_timeout timeout)
-{
-    int rc = check_joinable(queue, "join");
-    rc = rc < 0 ? rc : mproc__family_enter();
-    if (rc < 0) {
-        return rc;
-    }
-    struct queue_shm *shm = shm_of(queue);
-    mproc__deadline deadline = mproc__deadline_in(timeout);
-    uint32_t before = mproc__load32_acquire(&shm->rests);
-    for (;;) {
-        uint32_t rests = mproc__load32_acquire(&shm->rests);
-        if (rests != before ||
-            mproc__ring_undone(&shm->ring, mproc__load32_acquire(&shm->done)) == 0) {
-            return MPROC_OK;
-        }
-        if (mproc__deadline_passed(deadline)) {
-            return mproc__fail_shortly(MPROC_ETIMEDOUT, "join: timed out; not all is done");
-        }
-        mproc__note_begin(queue->object.offset, deadline);
-        mproc__bell_await(&shm->joiners, &shm->rests, rests, deadline);
-        mproc__note_end();
-    }
 }
 
 /* ---- for who waits for other things, too ------------------------------------------------------ */
@@ -406,14 +450,15 @@ static uint32_t look(const struct mproc_object *object)
 
 static bool is_ready(const struct mproc_object *object, uint32_t before)
 {
-    const struct queue_shm *shm = object->shm;
+    const struct mproc__queue_shm *shm = object->shm;
     (void)before;
-    return mproc__ring_count(&shm->ring) > 0 || mproc__ring_is_closed(&shm->ring);
+    return mproc__ring_count(&shm->ring) > 0 || mproc__ring_count_returned(&shm->ring) > 0 ||
+           mproc__ring_is_closed(&shm->ring);
 }
 
 static void watch(struct mproc_object *object)
 {
-    struct queue_shm *shm = object->shm;
+    struct mproc__queue_shm *shm = object->shm;
     mproc__bell_watch(&shm->ring.getters);
 }
 

@@ -111,6 +111,40 @@ static void test_queue__is_full(void)
     mproc_queue_close(queue);
 }
 
+static void test_queue__is_full_of_bytes(void)
+{
+    static unsigned char data[30001];
+    mproc_queue *queue = NULL;
+    const mproc_queue_options options = {.max_bytes = 30000};
+    size_t size;
+    mproc_value text = MPROC_VALUE("a string is as long as its encoding");
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 30001, MPROC_FOREVER), MPROC_ETOOBIG);
+    for (int round = 0; round < 50; round++) {
+        // Records and a parcel; exactly as many as allowed, wherever the ring is.
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 20001, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 8192, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 1770, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put(queue, text, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT(mproc_queue_is_full(queue) && mproc_queue_size(queue) == 4);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 1, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 0, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, 30000, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 20002, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, 30000, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 28193, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT(mproc_queue_is_full(queue));
+        mproc_value items[4];
+        CU_ASSERT_EQUAL(mproc_queue_get_many(queue, items, 4, &size, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL_FATAL(size, 4);
+        for (size_t i = 0; i < 4; i++) {
+            mproc_value_clear(&items[i]);
+        }
+        CU_ASSERT(!mproc_queue_is_full(queue));
+    }
+    mproc_queue_close(queue);
+}
+
 /** Sizes around all that matters: words, records, parcels, segments. */
 static size_t size_number(uint32_t i)
 {
@@ -281,6 +315,34 @@ static void test_queue__takes_many(void)
     }
     CU_ASSERT_EQUAL(mproc_queue_get_many(queue, out, N, &n, BRIEF), MPROC_ETIMEDOUT);
     CU_ASSERT_EQUAL(n, 0);
+    mproc_queue_close(queue);
+}
+
+/** What comes together is cleared in any order, and then no longer there. */
+static void test_queue__takes_many_bytes(void)
+{
+    enum { N = 300 };
+    static unsigned char data[250000];
+    mproc_queue *queue = make(0);
+    mproc_value out[N];
+    for (uint32_t round = 0; round < 3; round++) {
+        size_t n = 0;
+        for (uint32_t i = 0; i < N; i++) {
+            size_t size = round == 0 ? i : size_number(i % 17);
+            fill(data, size, i);
+            CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, size, MPROC_NOWAIT), MPROC_OK);
+        }
+        CU_ASSERT_EQUAL(mproc_queue_get_many(queue, out, N, &n, MPROC_NOWAIT), MPROC_OK);
+        CU_ASSERT_EQUAL_FATAL(n, N);
+        for (uint32_t step = 0; step < 7; step++) {
+            for (uint32_t i = step; i < N; i += 7) {
+                size_t size = round == 0 ? i : size_number(i % 17);
+                CU_ASSERT(out[i].type == MPROC_BYTES && out[i].as.bytes.size == size);
+                CU_ASSERT(is_filled(out[i].as.bytes.data, size, i));
+                mproc_value_clear(&out[i]);
+            }
+        }
+    }
     mproc_queue_close(queue);
 }
 
@@ -492,12 +554,14 @@ static const testlib_case cases[] = {
     {"is_first_in_first_out", test_queue__is_first_in_first_out},
     {"refuses_nonsense", test_queue__refuses_nonsense},
     {"is_full", test_queue__is_full},
+    {"is_full_of_bytes", test_queue__is_full_of_bytes},
     {"takes_all_sizes", test_queue__takes_all_sizes},
     {"grows", test_queue__grows},
     {"too_small_a_buffer_loses_nothing", test_queue__too_small_a_buffer_loses_nothing},
     {"holds_objects_on_the_way", test_queue__holds_objects_on_the_way},
     {"shuts_down", test_queue__shuts_down},
     {"takes_many", test_queue__takes_many},
+    {"takes_many_bytes", test_queue__takes_many_bytes},
     {"is_joined", test_queue__is_joined},
     {"goes_to_and_fro", test_queue__goes_to_and_fro},
     {"many_put_and_get", test_queue__many_put_and_get},

@@ -26,6 +26,7 @@ static uint64_t
     *slots; /* one for each item: its number and 1 from before the put until after the get */
 static uint64_t n_each; /* items of a producer */
 static bool is_cut;     /* the first producer shuts the queue down half-way */
+static bool has_leases; /* items are taken on lease, too, and come back: in any order */
 
 struct worker {
     pthread_t thread;
@@ -54,8 +55,22 @@ static int put_value(mproc_value item, mproc_timeout timeout)
     return rc;
 }
 
+static int put_in_place(uint64_t number)
+{
+    mproc_loan loan;
+    CHILD_CHECK(mproc_queue_reserve(queue, PARCEL_BYTES, &loan) == 0);
+    memset(loan.data, (int)number & 0xff, loan.size);
+    memcpy(loan.data, &number, sizeof(number));
+    int rc = mproc_queue_commit(queue, &loan, MPROC_FOREVER);
+    mproc_loan_release(&loan);
+    return rc;
+}
+
 static int put_parcel(uint64_t number)
 {
+    if (number % 2 == 0) {
+        return put_in_place(number);
+    }
     unsigned char data[PARCEL_BYTES];
     memset(data, (int)number & 0xff, sizeof(data));
     memcpy(data, &number, sizeof(number));
@@ -121,15 +136,20 @@ static void produce(struct worker *self)
 
 /* ---- consumers ------------------------------------------------------------------------------- */
 
-static void take(struct worker *self, uint64_t number)
+static void deal_with(struct worker *self, uint64_t number)
 {
     uint64_t producer = number / n_each;
-    CHILD_CHECK(producer < N_PRODUCERS && number >= self->next[producer]);
+    CHILD_CHECK(producer < N_PRODUCERS && (has_leases || number >= self->next[producer]));
     CHILD_CHECK(slots[number] == number + 1);
     slots[number] = 0;
     self->next[producer] = number + 1;
     self->n++;
     self->sum += number;
+}
+
+static void take(struct worker *self, uint64_t number)
+{
+    deal_with(self, number);
     CHILD_CHECK(mproc_queue_task_done(queue) == 0);
 }
 
@@ -142,21 +162,23 @@ static uint64_t number_in_bytes(const unsigned char *data, size_t size)
     return number;
 }
 
-static void take_value(struct worker *self, mproc_value *item)
+static uint64_t number_in(const mproc_value *item)
 {
     const mproc_value *first = item;
     if (item->type == MPROC_LIST) {
         CHILD_CHECK(item->as.list.count == 2);
         first = &item->as.list.items[0];
     }
-    uint64_t number;
     if (first->type == MPROC_BYTES) {
-        number = number_in_bytes(first->as.bytes.data, first->as.bytes.size);
-    } else {
-        CHILD_CHECK(first->type == MPROC_INT);
-        number = (uint64_t)first->as.integer;
+        return number_in_bytes(first->as.bytes.data, first->as.bytes.size);
     }
-    take(self, number);
+    CHILD_CHECK(first->type == MPROC_INT);
+    return (uint64_t)first->as.integer;
+}
+
+static void take_value(struct worker *self, mproc_value *item)
+{
+    take(self, number_in(item));
     mproc_value_clear(item);
 }
 
@@ -181,6 +203,37 @@ static int get_bytes(struct worker *self)
     return rc == MPROC_ETYPE ? get_many(self, 1) : rc;
 }
 
+static int get_in_place(struct worker *self)
+{
+    mproc_loan loan;
+    int rc = mproc_queue_peek(queue, &loan, MPROC_FOREVER);
+    if (rc == 0) {
+        take(self, number_in_bytes(loan.data, loan.size));
+        mproc_loan_release(&loan);
+    }
+    return rc == MPROC_ETYPE ? get_many(self, 1) : rc;
+}
+
+/** Two at once, of which one is dealt with and the other one mostly given back. */
+static int get_leased(struct worker *self, uint32_t random)
+{
+    mproc_lease leases[2];
+    mproc_value item;
+    int rc = MPROC_OK;
+    int n = 0;
+    while (n < 2 && (rc = mproc_queue_get_leased(queue, &item, &leases[n],
+                                                 n == 0 ? MPROC_FOREVER : MPROC_NOWAIT)) == 0) {
+        if (n == 0 || random % 4 == 0) {
+            deal_with(self, number_in(&item));
+            CHILD_CHECK(mproc_lease_acknowledge(&leases[n]) == 0);
+        }
+        mproc_value_clear(&item);
+        n++;
+    }
+    CHILD_CHECK(n < 2 || random % 4 == 0 || mproc_lease_return(&leases[1]) == 0);
+    return n > 0 ? MPROC_OK : rc;
+}
+
 static int get_value(struct worker *self, mproc_timeout timeout)
 {
     mproc_value item;
@@ -193,13 +246,20 @@ static int get_value(struct worker *self, mproc_timeout timeout)
 
 static int get_some(struct worker *self, uint32_t random)
 {
-    switch (random % 4) {
+    if (has_leases && random / 8 % 2 == 0) {
+        return get_leased(self, random / 16);
+    }
+    switch (random % 8) {
     case 0:
-        return get_many(self, 1 + random / 4 % MOST_AT_ONCE);
+    case 4:
+        return get_many(self, 1 + random / 8 % MOST_AT_ONCE);
     case 1:
         return get_bytes(self);
     case 2:
+    case 6:
         return get_value(self, random & 4 ? MPROC_NOWAIT : BRIEF);
+    case 5:
+        return get_in_place(self);
     default:
         return get_value(self, MPROC_FOREVER);
     }
@@ -269,10 +329,11 @@ static void check_sums(const struct worker workers[N_THREADS])
     CU_ASSERT_EQUAL(left, 0);
 }
 
-static void run_threads(size_t max_items)
+static void run_threads(size_t max_items, size_t max_bytes)
 {
     const check_figures before = check_read();
-    const mproc_queue_options options = {.max_items = max_items, .is_joinable = true};
+    const mproc_queue_options options = {
+        .max_items = max_items, .max_bytes = max_bytes, .is_joinable = true};
     struct worker workers[N_THREADS];
     int64_t slice = mproc__slice_ns;
     mproc__slice_ns = INT64_MAX / 4; // nothing rests on slices as long as nobody dies
@@ -293,19 +354,32 @@ static void run_threads(size_t max_items)
 
 static void test_queue__threads_hand_over_plain_memory(void)
 {
-    is_cut = false;
+    is_cut = has_leases = false;
     n_each = (uint64_t)testlib_count(5000, 100000);
-    run_threads(64);
-    run_threads(0);
-    run_threads(1);
+    run_threads(64, 0);
+    run_threads(0, 0);
+    run_threads(1, 0);
+    run_threads(0, 50000);
+}
+
+/** Nobody sleeps on while an item is back. */
+static void test_queue__threads_take_on_lease(void)
+{
+    is_cut = false;
+    has_leases = true;
+    n_each = (uint64_t)testlib_count(2000, 50000);
+    run_threads(64, 0);
+    run_threads(1, 0);
+    run_threads(2, PARCEL_BYTES);
 }
 
 static void test_queue__threads_are_cut_off(void)
 {
     is_cut = true;
+    has_leases = false;
     n_each = 100;
     for (long i = 0; i < testlib_count(50, 2000); i++) {
-        run_threads(i % 2 == 0 ? 4 : 0);
+        run_threads(i % 2 == 0 ? 4 : 0, 0);
     }
 }
 
@@ -321,6 +395,7 @@ static void child(int argc, char **argv)
 
 static const testlib_case cases[] = {
     {"threads_hand_over_plain_memory", test_queue__threads_hand_over_plain_memory},
+    {"threads_take_on_lease", test_queue__threads_take_on_lease},
     {"threads_are_cut_off", test_queue__threads_are_cut_off},
 };
 

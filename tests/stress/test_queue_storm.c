@@ -6,6 +6,9 @@
  * they consume it: so a message whose consumer is killed before that is seen again, with the next one
  * after it. Of each producer the messages come complete, in their order and once, down to the last whose
  * put returned; the one it was killed in may be the last.
+ *
+ * What is taken on lease is dealt with once, and once more for each death between its being dealt with and
+ * the word that it was: nothing is lost, and the queue knows when all is done.
  */
 #include "stress/storm.h"
 
@@ -176,6 +179,13 @@ static int do_nothing(const mproc_args *args)
     return 0;
 }
 
+/** So that what is there when everything has been used once is there before a case. */
+static void use_everything(void)
+{
+    mproc_block_close(make_words(1));
+    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
+}
+
 static void check_producers(void)
 {
     uint32_t n_wrong = 0;
@@ -228,8 +238,7 @@ static void check_storm(size_t max_items)
 
 static void test_queue_storm__bounded(void)
 {
-    mproc_block_close(make_words(1)); // what is there when everything has been used once
-    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
+    use_everything();
     check_storm(20);
 }
 
@@ -238,9 +247,109 @@ static void test_queue_storm__of_one(void)
     check_storm(1);
 }
 
+/* ---- leases ---------------------------------------------------------------------------------- */
+
+#define MOST_TASKS 65536u
+#define TASKS_A_KILL 8u
+
+struct task_shm {
+    uint32_t done[MOST_TASKS]; /* how often it has been dealt with */
+};
+
+/** Work off tasks, two at a time; now and then one is given back. */
+static int work(const mproc_args *args)
+{
+    mproc_lease leases[2];
+    mproc_value items[2];
+    int rc;
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &block, &seed) == 0);
+    struct task_shm *tasks = mproc_block_data(block);
+    while ((rc = mproc_queue_get_leased(queue, &items[0], &leases[0], MPROC_FOREVER)) == 0) {
+        int n = mproc_queue_get_leased(queue, &items[1], &leases[1], MPROC_NOWAIT) == 0 ? 2 : 1;
+        for (int i = 0; i < n; i++) {
+            uint32_t number;
+            CHILD_CHECK(items[i].type == MPROC_BYTES);
+            memcpy(&number, items[i].as.bytes.data, sizeof(number));
+            CHILD_CHECK(number < MOST_TASKS && items[i].as.bytes.size == 4 + number % LARGEST);
+            mproc_value_clear(&items[i]);
+            if (next_random() % 8 == 0) {
+                CHILD_CHECK(mproc_lease_return(&leases[i]) == 0);
+                continue;
+            }
+            (void)mproc__add32(&tasks->done[number], 1);
+            CHILD_CHECK(mproc_lease_acknowledge(&leases[i]) == 0);
+        }
+    }
+    return rc == MPROC_ECLOSED ? 0 : 1;
+}
+
+static void put_tasks(uint32_t from, uint32_t to)
+{
+    static unsigned char data[LARGEST + 4];
+    for (uint32_t i = from; i < to; i++) {
+        memcpy(data, &i, sizeof(i));
+        CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, data, 4 + i % LARGEST, MPROC_NOWAIT), 0);
+    }
+}
+
+static void check_tasks(const struct task_shm *tasks, uint32_t n_tasks, uint32_t n_kills)
+{
+    uint32_t n_done = 0;
+    uint32_t n_lost = 0;
+    for (uint32_t i = 0; i < n_tasks; i++) {
+        n_done += tasks->done[i];
+        n_lost += tasks->done[i] == 0 ? 1 : 0;
+    }
+    printf("%u kills, %u tasks, %u of them twice ... ", n_kills, n_tasks, n_done - n_tasks);
+    CU_ASSERT_EQUAL(n_lost, 0);
+    CU_ASSERT(n_done - n_tasks <= n_kills);
+}
+
+static mproc_process *start_worker(void)
+{
+    return start(work, MPROC_ARGS(queue, block, testlib_random() | 1));
+}
+
+static void test_queue_storm__of_leaseholders(void)
+{
+    use_everything();
+    mproc_process *all[N_CONSUMERS];
+    const mproc_queue_options options = {.is_joinable = true};
+    const belongings before = take_stock();
+    uint32_t n_kills = (uint32_t)testlib_count(EVERYDAY_KILLS, WHOLE_KILLS) / 4;
+    uint32_t n_tasks = 0;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct task_shm)), 0);
+    struct task_shm *tasks = mproc_block_data(block);
+    for (size_t i = 0; i < N_CONSUMERS; i++) {
+        all[i] = start_worker();
+    }
+    for (uint32_t i = 0; i < n_kills; i++) {
+        CU_ASSERT_FATAL(n_tasks + TASKS_A_KILL < MOST_TASKS);
+        put_tasks(n_tasks, n_tasks + TASKS_A_KILL);
+        n_tasks += TASKS_A_KILL;
+        pass_time(300000);
+        kill_one(all[i % N_CONSUMERS]);
+        all[i % N_CONSUMERS] = start_worker();
+    }
+    CU_ASSERT_EQUAL(mproc_queue_join(queue, LIMIT), 0);
+    CU_ASSERT_EQUAL(mproc_queue_task_done(queue), MPROC_ESTATE);
+    CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
+    CU_ASSERT_EQUAL(mproc_queue_shutdown(queue), 0);
+    for (size_t i = 0; i < N_CONSUMERS; i++) {
+        CU_ASSERT_EQUAL(end_of(all[i]), 0);
+    }
+    check_tasks(tasks, n_tasks, n_kills);
+    mproc_queue_close(queue);
+    mproc_block_close(block);
+    const belongings after = take_stock();
+    check_belongings(&before, &after);
+}
+
 static const testlib_case cases[] = {
     {"bounded", test_queue_storm__bounded},
     {"of_one", test_queue_storm__of_one},
+    {"of_leaseholders", test_queue_storm__of_leaseholders},
 };
 
 PROCESS_TEST_MAIN("stress.queue_storm", cases)

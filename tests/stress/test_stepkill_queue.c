@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "family/layout.h"
+#include "family/ring_part.h"
 #include "family/thread.h"
 #include "platform.h"
 
@@ -65,12 +66,18 @@ static int get(mproc_timeout timeout)
     return number;
 }
 
-static void make_queue(enum sort of, size_t max_items)
+static void make_limited(enum sort of, size_t max_items, size_t max_bytes)
 {
-    const mproc_queue_options options = {.max_items = max_items, .is_joinable = true};
+    const mproc_queue_options options = {
+        .max_items = max_items, .max_bytes = max_bytes, .is_joinable = true};
     sort = of;
     CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, &options), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_lock_create(&lock, NULL), 0);
+}
+
+static void make_queue(enum sort of, size_t max_items)
+{
+    make_limited(of, max_items, 0);
 }
 
 static void close_queue(void)
@@ -130,6 +137,27 @@ static void after_put(bool is_done)
     CU_ASSERT_EQUAL(get(MPROC_NOWAIT), MPROC_ETIMEDOUT);
     CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
     CU_ASSERT_EQUAL(get(MPROC_NOWAIT), OTHERS);
+}
+
+/* Limited in bytes: as many as make up two items. */
+static void make_limited_small(void)
+{
+    make_limited(SMALL, 0, 2);
+}
+
+static void make_limited_parcel(void)
+{
+    make_limited(PARCEL, 0, 2 * (size_t)LARGE);
+}
+
+/** The sums are right: two items are as much as it takes. */
+static void after_limited_put(bool is_done)
+{
+    after_put(is_done);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(put(OTHERS, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT(mproc_queue_is_full(queue));
 }
 
 /* The segment is full but for less than an item. */
@@ -203,6 +231,18 @@ static void make_full_object(void)
     fill_one(OBJECT);
 }
 
+static void make_limited_full_small(void)
+{
+    make_limited(SMALL, 0, 1);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+}
+
+static void make_limited_full_parcel(void)
+{
+    make_limited(PARCEL, 0, LARGE);
+    CU_ASSERT_EQUAL(put(VICTIMS, MPROC_NOWAIT), 0);
+}
+
 static int put_other(void)
 {
     return put(OTHERS, SURVIVOR_LIMIT);
@@ -270,7 +310,8 @@ static int die_in_put(void)
     CHILD_CHECK(mproc__block_create(MPROC__KIND_PARCEL, LARGE, 0, false, &hold) == 0);
     CHILD_CHECK(mproc__ring_put_begin(ring, MPROC__NEVER, &end) == 0);
     CHILD_CHECK(mproc__ring_put_reserve(&end, 16, MPROC__RECORD_PARCEL, &place, &rc));
-    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at, end.committed >> 27);
+    mproc__block_hand_in(hold, &ring->put.parcel, &ring->put.parcel_at,
+                         end.committed >> MPROC__RING_WORDS_SHIFT);
     return 0;
 }
 
@@ -289,7 +330,8 @@ static int die_in_get(void)
     CHILD_CHECK(mproc__ring_get_begin(ring, MPROC__NEVER, &end) == 0);
     CHILD_CHECK(mproc__ring_get_next(&end, &item) == 1 && item.parcel != 0);
     ring->get.taken_words = end.words;
-    mproc__block_drop(item.parcel, &ring->get.taken_at, (end.position >> 27) + 1);
+    mproc__block_drop(item.parcel, &ring->get.taken_at,
+                      (end.position >> MPROC__RING_WORDS_SHIFT) + 1);
     return 0;
 }
 
@@ -468,6 +510,14 @@ const ops_op ops_table[] = {
     {"put three", NULL, put_three, PART(make_small, NULL, after_three, close_queue)},
     {"put after a dead one", NULL, put_one,
      PART(make_heir_to_put, wait_for_item, after_put, close_queue)},
+    {"put an item, limited", NULL, put_one,
+     PART(make_limited_small, wait_for_item, after_limited_put, close_queue)},
+    {"put a parcel, limited", NULL, put_one,
+     PART(make_limited_parcel, wait_for_item, after_limited_put, close_queue)},
+    {"get an item, limited", NULL, get_one,
+     PART(make_limited_full_small, wait_for_room, after_get, close_queue)},
+    {"get a parcel, limited", NULL, get_one,
+     PART(make_limited_full_parcel, wait_for_room, after_get, close_queue)},
     {"get an item", NULL, get_one, PART(make_full_small, wait_for_room, after_get, close_queue)},
     {"get a parcel", NULL, get_one, PART(make_full_parcel, wait_for_room, after_get, close_queue)},
     {"get an object", NULL, get_one, PART(make_full_object, wait_for_room, after_get, close_queue)},
