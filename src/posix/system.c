@@ -94,6 +94,8 @@ int mplat_error(int os_error, char *text, size_t size)
         {ENOEXEC, MPROC_ENOEXEC}, {EPIPE, MPROC_EPEER},    {ECONNRESET, MPROC_EPEER},
         {ENOSPC, MPROC_ENOSPC},   {E2BIG, MPROC_ETOOBIG},  {ENAMETOOLONG, MPROC_ETOOBIG},
         {EISDIR, MPROC_EINVAL},   {EEXIST, MPROC_EEXIST},  {ETOOMANYREFS, MPROC_EMFILE},
+        {EADDRINUSE, MPROC_EEXIST},   {ECONNREFUSED, MPROC_ENOENT}, {EAFNOSUPPORT, MPROC_ENOTSUP},
+        {EADDRNOTAVAIL, MPROC_ENOENT}, {ENOTCONN, MPROC_EPEER},
     };
     (void)apr_strerror(os_error, text, size);
     for (size_t i = 0; i < MPROC__COUNT(table); i++) {
