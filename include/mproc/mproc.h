@@ -10,6 +10,7 @@
 #include "mproc/array.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
+#include "mproc/connection.h"
 #include "mproc/dict.h"
 #include "mproc/error.h"
 #include "mproc/event.h"

@@ -39,7 +39,8 @@
     X(latch, LATCH, 29, "a latch")                            \
     X(dict, DICT, 30, "a dict")                               \
     X(list, LIST, 31, "a list")                               \
-    X(queue, QUEUE, 32, "a queue")
+    X(queue, QUEUE, 32, "a queue")                            \
+    X(connection, CONNECTION, 33, "a connection")
 
 MPROC_BEGIN_DECLS
 

@@ -10,6 +10,7 @@
 #include "family/guard.h"
 #include "family/layout.h"
 #include "family/ledger.h"
+#include "family/pipe.h"
 #include "family/ring.h"
 #include "family/segment.h"
 
@@ -338,8 +339,18 @@ static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
     switch ((head->state >> KIND_SHIFT) & 0xffff) {
     case MPROC__KIND_QUEUE:
         return mproc__ring_drop_one(mproc__at(head->payload), txn);
+    case MPROC__KIND_PIPE:
+        return mproc__pipe_drop_one(mproc__at(head->payload), txn);
     default:
         return false;
+    }
+}
+
+/** Have those told who wait for a block's holders. What it holds is still there. Twice is no harm. */
+static void tell_others(const struct mproc__block_shm *head)
+{
+    if (((head->state >> KIND_SHIFT) & 0xffff) == MPROC__KIND_CONNECTION) {
+        mproc__pipe_lose(mproc__at(head->payload));
     }
 }
 
@@ -351,6 +362,7 @@ void mproc__graveyard_empty(void)
         struct mproc__block_shm *head = head_at(offset);
         mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
         if (head->references > 0) {
+            tell_others(head);
             // What it held goes first, one at a time; those that die thereby come to lie on top.
             uint64_t n = head->references - 1;
             uint64_t held = references_of(head)[n];

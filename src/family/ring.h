@@ -132,6 +132,13 @@ bool mproc__ring_is_closed(const struct mproc__ring_shm *ring);
 /** Refuse further messages, and wake all. 0, or MPROC_ECLOSED: it is closed already. */
 int mproc__ring_close(struct mproc__ring_shm *ring);
 
+/*
+ * Nobody will put, or get, any more: no thread that could, is left, which the family lock's holder knows.
+ * The others find the ring closed: getters when it is empty, putters by their own means. Twice is no harm.
+ */
+void mproc__ring_lose_putters(struct mproc__ring_shm *ring);
+void mproc__ring_lose_getters(struct mproc__ring_shm *ring);
+
 /* ---- putting ---- */
 
 /** Take the putting end. 0, MPROC_ETIMEDOUT, MPROC_ECLOSED, or what mproc__family_enter returns. */

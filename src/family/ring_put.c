@@ -252,3 +252,21 @@ int mproc__ring_close(struct mproc__ring_shm *ring)
     }
     return rc;
 }
+
+/** Set the mark at a position that nobody else changes any more. */
+static void lose(uint64_t *position)
+{
+    mproc__store64_release(position, *position | MPROC__RING_CLOSED);
+    MPROC__KILLPOINT("ring.lost"); /* DEATH: who sleeps looks again */
+    (void)mplat_wake(mproc__low32(position), INT32_MAX);
+}
+
+void mproc__ring_lose_putters(struct mproc__ring_shm *ring)
+{
+    lose(&ring->tail);
+}
+
+void mproc__ring_lose_getters(struct mproc__ring_shm *ring)
+{
+    lose(&ring->head);
+}

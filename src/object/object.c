@@ -13,6 +13,7 @@
 #include "mproc/array.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
+#include "mproc/connection.h"
 #include "mproc/dict.h"
 #include "mproc/event.h"
 #include "mproc/latch.h"
@@ -24,6 +25,7 @@
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"
+#include "object/connection.h"
 #include "object/leaks.h"
 #include "object/shared_memory.h"
 
@@ -44,15 +46,23 @@ static bool is_object_kind(uint32_t kind)
 /** What a handle has in this process alone is opened when it is attached ... */
 static int open_local(struct mproc_object *object)
 {
-    return object->kind == MPROC__KIND_SHARED_MEMORY ? mproc__shared_memory_open_local(object)
-                                                     : MPROC_OK;
+    switch (object->kind) {
+    case MPROC__KIND_SHARED_MEMORY:
+        return mproc__shared_memory_open_local(object);
+    case MPROC__KIND_CONNECTION:
+        return mproc__connection_open_local(object);
+    default:
+        return MPROC_OK;
+    }
 }
 
 /** ... given up before the hold, for others look at that when the hold is gone ... */
-static void leave_local(struct mproc_object *object)
+static void leave_local(struct mproc_object *object, bool is_held)
 {
     if (object->local != NULL && object->kind == MPROC__KIND_SHARED_MEMORY) {
         mplat_segment_leave(object->local);
+    } else if (object->local != NULL && object->kind == MPROC__KIND_CONNECTION) {
+        mproc__connection_close_local(object, is_held);
     }
 }
 
@@ -141,8 +151,8 @@ static void close_alone(struct mproc_object *object)
     if (object != NULL) {
         MPROC__CHECK(is_object_kind(object->kind));
         mproc__leaks_drop(object);
-        leave_local(object);
         bool is_held = object->epoch == mproc__handle_epoch();
+        leave_local(object, is_held);
         if (is_held && mproc__family_enter() >= 0) {
             mproc__block_release((mproc__hold){object->offset, object->ledger});
         }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pipe.c: mproc_pipe: connections over rings in the arena.
+ *
+ * Layout  struct mproc__pipe_shm, a block that both ends' blocks hold; see family/pipe.h
+ * Commit  the rings'
+ * Death   the rings'; with an end's last holder its block comes to the graveyard, and that tells the other
+ *         end. Who waits for the other end therefore buries processes when somebody has died.
+ */
+#include "base/check.h"
+#include "base/status.h"
+#include "family/family.h"
+#include "family/note.h"
+#include "family/pipe.h"
+#include "family/sleep.h"
+#include "family/watch.h"
+#include "object/connection.h"
+
+#include <stddef.h>
+
+#define SEGMENT_BYTES ((uint64_t)64 << 10)
+
+_Static_assert(offsetof(struct mproc__pipe_end_shm, transport) ==
+                       offsetof(struct mproc__connection_shm, transport) &&
+                   offsetof(struct mproc__pipe_end_shm, rights) ==
+                       offsetof(struct mproc__connection_shm, rights) &&
+                   MPROC__TRANSPORT_RING == 0,
+               "a connection's head");
+
+static const struct mproc__pipe_end_shm *end_of(const mproc_connection *connection)
+{
+    return connection->object.shm;
+}
+
+static struct mproc__pipe_shm *pipe_of(const mproc_connection *connection)
+{
+    return mproc__block_at(end_of(connection)->pipe);
+}
+
+/* ---- create ---------------------------------------------------------------------------------- */
+
+static int make_end(mproc__hold pipe, uint32_t side, uint32_t rights, mproc_connection **ret_end)
+{
+    mproc_connection *made;
+    int rc = mproc__connection_create(MPROC__TRANSPORT_RING, rights,
+                                      sizeof(struct mproc__pipe_end_shm), 1, &made);
+    if (rc < 0) {
+        return rc;
+    }
+    struct mproc__pipe_end_shm *end = made->object.shm;
+    end->side = side;
+    end->pipe = pipe.offset; // before it is held: so it is told of each end that holds it
+    rc = mproc__block_embed(made->object.offset, pipe.offset);
+    if (rc < 0) {
+        end->pipe = 0;
+        mproc_connection_close(made);
+        return rc;
+    }
+    *ret_end = made;
+    return MPROC_OK;
+}
+
+static int make_both(mproc__hold pipe, bool is_one_way, mproc_connection **ends)
+{
+    const uint32_t both = MPROC__CONNECTION_READS | MPROC__CONNECTION_WRITES;
+    struct mproc__pipe_shm *shm = mproc__block_at(pipe.offset);
+    int rc = mproc__ring_create(&shm->ring[1], SEGMENT_BYTES, 0, false);
+    if (rc >= 0 && !is_one_way) {
+        rc = mproc__ring_create(&shm->ring[0], SEGMENT_BYTES, 0, false);
+    }
+    if (rc < 0 ||
+        (rc = make_end(pipe, 0, is_one_way ? MPROC__CONNECTION_READS : both, &ends[0])) < 0) {
+        return rc;
+    }
+    rc = make_end(pipe, 1, is_one_way ? MPROC__CONNECTION_WRITES : both, &ends[1]);
+    if (rc < 0) {
+        mproc_connection_close(ends[0]);
+    }
+    return rc;
+}
+
+int mproc_pipe_create(mproc_connection **ret_first, mproc_connection **ret_second,
+                      const mproc_pipe_options *options)
+{
+    if (ret_first == NULL || ret_second == NULL) {
+        return mproc__fail(MPROC_EINVAL, "create: there is no place for the pipe's ends");
+    }
+    mproc__hold pipe;
+    mproc_connection *ends[2];
+    int rc = mproc__family_enter();
+    if (rc < 0 || (rc = mproc__block_create(MPROC__KIND_PIPE, sizeof(struct mproc__pipe_shm), 0,
+                                            true, &pipe)) < 0) {
+        return rc;
+    }
+    rc = make_both(pipe, options != NULL && options->is_one_way, ends);
+    mproc__block_release(pipe); // the ends hold it now
+    if (rc >= 0) {
+        *ret_first = ends[0];
+        *ret_second = ends[1];
+    }
+    return rc;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/** One sleep of who waits for the other end. Whoever has died may have been its last holder. */
+static void await(const mproc_connection *connection, struct mproc__bell_shm *bell, uint32_t *word,
+                  uint32_t expected, mproc__deadline deadline, struct mproc__vigil *vigil)
+{
+    mproc__note_begin(connection->object.offset, deadline);
+    bool is_alarmed = mproc__bell_await_vigilantly(bell, word, expected, deadline, vigil);
+    mproc__note_end();
+    if (is_alarmed && mproc__load32_acquire(word) == expected) {
+        mproc__member_bury_gone();
+    }
+}
+
+/* ---- send ------------------------------------------------------------------------------------ */
+
+static int put(mproc_connection *connection, mproc__message *message, mproc__deadline deadline)
+{
+    struct mproc__pipe_shm *pipe = pipe_of(connection);
+    uint32_t side = end_of(connection)->side;
+    struct mproc__ring_shm *ring = &pipe->ring[side];
+    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
+    for (;;) {
+        mproc__ring_end end;
+        if (mproc__load32_acquire(&pipe->is_gone[1 - side])) {
+            return MPROC_EPEER;
+        }
+        int rc = mproc__ring_put_begin(ring, deadline, &end);
+        if (rc < 0) {
+            return rc;
+        }
+        bool is_put = mproc__message_put(message, &end, &rc);
+        mproc__ring_put_commit(&end);
+        mproc__ring_put_end(&end);
+        if (is_put || rc < 0) {
+            return rc;
+        }
+        if (mproc__deadline_passed(deadline)) {
+            return MPROC_ETIMEDOUT;
+        }
+        await(connection, &ring->putters, mproc__low32(&ring->head), (uint32_t)end.other, deadline,
+              &vigil);
+    }
+}
+
+static int send_ring(mproc_connection *connection, mproc__message *message,
+                     mproc__deadline deadline)
+{
+    int rc = mproc__message_prepare(message);
+    if (rc >= 0) {
+        rc = put(connection, message, deadline);
+        mproc__message_drop(message);
+    }
+    return rc;
+}
+
+/* ---- receive --------------------------------------------------------------------------------- */
+
+static struct mproc__ring_shm *ring_to(const mproc_connection *connection)
+{
+    return &pipe_of(connection)->ring[1 - end_of(connection)->side];
+}
+
+/** Whoever was woken and left the message where it is has others who sleep woken in its place. */
+static void pass_on(struct mproc__ring_shm *ring)
+{
+    mproc__fence();
+    mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), 1,
+                     mproc__bell_notes(&ring->getters));
+}
+
+static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
+                        mproc__deadline deadline)
+{
+    struct mproc__ring_shm *ring = ring_to(connection);
+    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
+    for (;;) {
+        mproc__ring_end end;
+        mproc__ring_item item;
+        int rc = mproc__ring_get_begin(ring, deadline, &end);
+        if (rc < 0) {
+            return rc;
+        }
+        bool is_there = (rc = mproc__ring_get_next(&end, &item)) > 0;
+        if (is_there && (rc = mproc__receipt_open(receipt, &item)) >= 0) {
+            mproc__ring_get_consume(&end, &item);
+        }
+        mproc__ring_get_end(&end);
+        if (is_there && rc < 0) {
+            pass_on(ring);
+        }
+        if (is_there || rc < 0) {
+            return rc;
+        }
+        if (mproc__deadline_passed(deadline)) {
+            return MPROC_ETIMEDOUT;
+        }
+        await(connection, &ring->getters, mproc__low32(&ring->tail), (uint32_t)end.other, deadline,
+              &vigil);
+    }
+}
+
+static int poll_ring(mproc_connection *connection, mproc__deadline deadline)
+{
+    struct mproc__ring_shm *ring = ring_to(connection);
+    int rc = mproc__family_enter();
+    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
+    for (bool has_slept = false; rc >= 0; has_slept = true) {
+        uint32_t tail = mproc__load32_acquire(mproc__low32(&ring->tail));
+        if (mproc__ring_count(ring) > 0) {
+            if (has_slept) {
+                pass_on(ring);
+            }
+            return MPROC_OK;
+        }
+        if (mproc__ring_is_closed(ring)) {
+            return MPROC_OK;
+        }
+        if (mproc__deadline_passed(deadline)) {
+            return MPROC_ETIMEDOUT;
+        }
+        await(connection, &ring->getters, mproc__low32(&ring->tail), tail, deadline, &vigil);
+    }
+    return rc;
+}
+
+const struct mproc__transport mproc__transport_ring = {
+    .send = send_ring,
+    .receive = receive_ring,
+    .poll = poll_ring,
+};
