@@ -48,6 +48,13 @@ typedef struct mproc_connection mproc_connection;
 typedef struct mproc_pipe_options {
     /** The first end can only receive, the second one only send. Python: duplex=False */
     bool is_one_way;
+    /**
+     * How many bytes may be on the way in each direction before a sender has to wait for the receiver; each
+     * message has a few more than its own. Rounded up to a power of two, 32 KiB at least and 1 GiB at most; 0:
+     * 64 KiB. Of messages that are larger than a quarter of that there is room for four, however large
+     * they are. Python: what the system's pipes have
+     */
+    size_t max_bytes;
 } mproc_pipe_options;
 
 /**

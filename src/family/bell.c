@@ -33,18 +33,6 @@ void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t ex
     }
 }
 
-bool mproc__bell_await_vigilantly(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
-                                  mproc__deadline deadline, struct mproc__vigil *vigil)
-{
-    if (mproc__spin(word, expected)) {
-        return false;
-    }
-    note(bell);
-    MPROC__KILLPOINT("bell.noted");
-    return mproc__load32(word) == expected &&
-           mproc__sleep_vigilantly(word, expected, deadline, vigil);
-}
-
 /** Take notes away, unless there are others by now. */
 static void forget(struct mproc__bell_shm *bell, uint32_t notes)
 {

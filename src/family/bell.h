@@ -15,13 +15,10 @@
 #ifndef MPROC_FAMILY_BELL_H
 #define MPROC_FAMILY_BELL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
 #include "base/deadline.h"
-
-struct mproc__vigil;
 
 struct mproc__bell_shm {
     uint32_t word;
@@ -33,10 +30,6 @@ struct mproc__bell_shm {
  */
 void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
                        mproc__deadline deadline);
-
-/** The same for who must notice when a process is killed: as mproc__sleep_vigilantly. */
-bool mproc__bell_await_vigilantly(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
-                                  mproc__deadline deadline, struct mproc__vigil *vigil);
 
 /** What has been noted so far: to be read before the word is changed. */
 static inline uint32_t mproc__bell_notes(const struct mproc__bell_shm *bell)

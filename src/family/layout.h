@@ -76,6 +76,8 @@ struct mproc__family_shm {
     MPROC__ALIGNAS(64) uint64_t alarms;    /**< grows with each thread found dead */
     uint64_t looks;                        /**< grows with each look of a watch for the dead */
     mplat_life watch[MPROC__WATCHES];      /**< held by who watch over the sleepers, see watch.h */
+    uint32_t vigilance; /**< looks to come at which it is asked which processes are gone */
+    uint64_t looked_at; /**< when somebody who does not sleep last looked for the dead */
 
     MPROC__ALIGNAS(64) uint64_t n_members; /**< formatted member slots; journal */
     uint64_t free_member;                  /**< first free member slot: index + 1; journal */

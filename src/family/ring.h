@@ -42,11 +42,14 @@ enum mproc__record {
     MPROC__RECORD_PAD = 0, /**< nothing: the rest of the segment is skipped */
     MPROC__RECORD_BYTES,   /**< bytes as they are */
     MPROC__RECORD_VALUE,   /**< an encoded value */
-    MPROC__RECORD_PARCEL   /**< struct mproc__parcel */
+    MPROC__RECORD_PARCEL   /**< struct mproc__parcel; behind it nothing */
 };
 
 /** Larger messages are parcels: one copy more would cost more than a block does. */
 #define MPROC__RING_LARGEST_RECORD ((uint64_t)8192)
+
+/** The smallest segment: one in which there is room for any record, wherever the last one ended. */
+#define MPROC__RING_SMALLEST (4 * MPROC__RING_LARGEST_RECORD)
 
 /** A message that lies elsewhere. */
 struct mproc__parcel {
@@ -113,7 +116,7 @@ typedef struct mproc__ring_item {
 /**
  * Give a zeroed ring its first segment.
  *
- * @param size       bytes of it; a power of two, from 4096 on
+ * @param size       bytes of it; a power of two, from MPROC__RING_SMALLEST on
  * @param max_items  how many messages it takes; 0: as there is room
  * @param may_grow   whether there is more room when the segment is full
  * @return 0, MPROC_ENOMEM or MPROC_ENOSPC

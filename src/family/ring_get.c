@@ -77,7 +77,7 @@ static int damaged(void)
 static int open_parcel(const void *data, uint64_t size, mproc__ring_item *ret_item)
 {
     struct mproc__parcel parcel;
-    if (size != sizeof(parcel)) {
+    if (size < sizeof(parcel)) {
         return damaged();
     }
     memcpy(&parcel, data, sizeof(parcel));

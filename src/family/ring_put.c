@@ -187,14 +187,26 @@ bool mproc__ring_put_reserve(mproc__ring_end *end, uint64_t size, enum mproc__re
     }
 }
 
+/**
+ * How much of the ring a parcel's record takes: in one that does not grow, as much as the parcel, up to a
+ * quarter of the segment. So it is a bound for parcels, too, and costs nothing: the rest is not touched.
+ */
+static uint64_t room_for_parcel(const mproc__ring_end *end, uint64_t size)
+{
+    uint64_t quarter = (end->mask + 1) * 8 / 4 - 8;
+    uint64_t room = size < quarter ? size : quarter;
+    return end->ring->may_grow || room < sizeof(struct mproc__parcel) ? sizeof(struct mproc__parcel)
+                                                                      : room;
+}
+
 bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__record kind,
                             int *ret_status)
 {
     struct mproc__ring_shm *ring = end->ring;
     void *place;
     mproc__ring_put_commit(end);
-    if (!mproc__ring_put_reserve(end, sizeof(struct mproc__parcel), MPROC__RECORD_PARCEL, &place,
-                                 ret_status)) {
+    uint64_t room = room_for_parcel(end, mproc__block_size(hold.offset));
+    if (!mproc__ring_put_reserve(end, room, MPROC__RECORD_PARCEL, &place, ret_status)) {
         return false;
     }
     mproc__ring_segment_at(ring->put.segment)->has_parcels = 1;

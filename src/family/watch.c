@@ -16,6 +16,9 @@
 /* Threads are looked at for nothing; for processes the system must be asked. */
 #define ROUNDS_TO_MEMBERS 10
 
+/* ... but after a death at each look: its process may still be dying. */
+#define VIGILANCE 50
+
 /* How much longer each watch's slices are than those of the one before it: the first one does the
  * work, the others stand in for it should it be stopped. */
 #define SLICE_STEP_NS ((int64_t)40 * 1000000)
@@ -37,6 +40,7 @@ static uint32_t *bed_of(const struct mproc__thread_shm *slot)
 
 void mproc__watch_alarm(void)
 {
+    mproc__store32_relaxed(&mproc__shm()->vigilance, VIGILANCE);
     mproc__add64(&mproc__shm()->alarms, 1); /* COMMIT: who goes to sleep from here on looks again */
     mproc__fence();
     MPROC__KILLPOINT("watch.alarm");
@@ -88,6 +92,17 @@ static void find_successor(const struct mproc__thread_shm *self)
     }
 }
 
+/** Whether somebody has died lately. Several may count down at a time: then it is for less long. */
+static bool is_vigilant(void)
+{
+    uint32_t *vigilance = &mproc__shm()->vigilance;
+    uint32_t left = mproc__load32_relaxed(vigilance);
+    if (left > 0) {
+        mproc__store32_relaxed(vigilance, left - 1);
+    }
+    return left > 0;
+}
+
 /**
  * With the watch taken: sleep in short slices, and look for dead threads after each; from time to time
  * for dead processes, too, of which a copy that has never called us has no thread here.
@@ -101,7 +116,7 @@ static int keep_watch(const mplat_life *watch, uint32_t *word, uint32_t expected
     for (int round = 1;; round++) {
         mproc__thread_bury_dead();
         mproc__add64(&mproc__shm()->looks, 1);
-        if (round % ROUNDS_TO_MEMBERS == 0 && may_lock) {
+        if (may_lock && (is_vigilant() || round % ROUNDS_TO_MEMBERS == 0)) {
             mproc__member_bury_gone();
         }
         if (mproc__watch_alarms() != seen_alarms) {
@@ -171,4 +186,19 @@ int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadli
     }
     mproc__store64_release(&slot->asleep, 0);
     return rc;
+}
+
+void mproc__watch_look(void)
+{
+    struct mproc__family_shm *shm = mproc__shm();
+    uint64_t now = (uint64_t)mplat_now();
+    uint64_t last = mproc__load64_relaxed(&shm->looked_at);
+    uint64_t slice = (uint64_t)mproc__slice_ns;
+    if (now - last < slice || !mproc__cas64(&shm->looked_at, &last, now)) {
+        return;
+    }
+    mproc__thread_bury_dead();
+    if (is_vigilant() || now / slice % ROUNDS_TO_MEMBERS == 0) {
+        mproc__member_bury_gone();
+    }
 }

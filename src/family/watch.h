@@ -10,7 +10,8 @@
  * How       Who has slept for a slice notes in its thread slot what it sleeps on, and takes a watch if
  *           there is one to be had. Whoever finds a dead thread - a watch, a lock's next owner, a
  *           newcomer who gets its slot - raises the alarm: all who have noted what they sleep on are
- *           woken, and look again.
+ *           woken, and look again. A process is gone somewhat later than its threads: for some time after
+ *           an alarm the watch buries processes at each look, so that what they held is given back.
  * Always    W1  after a death, everybody asleep looks again within two slices of the first watch that
  *               is not stopped; if all are, or die in the same moment, within two long ones
  * Locks     the life tokens family_shm.watch; no other
@@ -43,6 +44,12 @@ uint64_t mproc__watch_alarms(void);
  */
 int mproc__watch_sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline,
                        mplat_life *owner, uint64_t seen_alarms);
+
+/**
+ * For who asks again and again and never sleeps: look for the dead, if that has not been done for a slice.
+ * The caller has entered, and holds no lock.
+ */
+void mproc__watch_look(void);
 
 /** A thread was found dead, and can no longer be taken for alive: have everybody look again. */
 void mproc__watch_alarm(void);

@@ -5,20 +5,20 @@
  * Layout  struct mproc__pipe_shm, a block that both ends' blocks hold; see family/pipe.h
  * Commit  the rings'
  * Death   the rings'; with an end's last holder its block comes to the graveyard, and that tells the other
- *         end. Who waits for the other end therefore buries processes when somebody has died.
+ *         end. The last holder may be a process that was killed: the watch buries it.
  */
 #include "base/check.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/note.h"
 #include "family/pipe.h"
-#include "family/sleep.h"
 #include "family/watch.h"
 #include "object/connection.h"
 
 #include <stddef.h>
 
-#define SEGMENT_BYTES ((uint64_t)64 << 10)
+#define DEFAULT_BYTES ((uint64_t)64 << 10)
+#define MOST_BYTES ((uint64_t)1 << 30)
 
 _Static_assert(offsetof(struct mproc__pipe_end_shm, transport) ==
                        offsetof(struct mproc__connection_shm, transport) &&
@@ -60,13 +60,25 @@ static int make_end(mproc__hold pipe, uint32_t side, uint32_t rights, mproc_conn
     return MPROC_OK;
 }
 
-static int make_both(mproc__hold pipe, bool is_one_way, mproc_connection **ends)
+/** How large a ring is to be. */
+static uint64_t ring_bytes(const mproc_pipe_options *options)
+{
+    uint64_t bytes = MPROC__RING_SMALLEST;
+    uint64_t wanted = options->max_bytes != 0 ? options->max_bytes : DEFAULT_BYTES;
+    while (bytes < wanted && bytes < MOST_BYTES) {
+        bytes *= 2;
+    }
+    return bytes;
+}
+
+static int make_both(mproc__hold pipe, const mproc_pipe_options *options, mproc_connection **ends)
 {
     const uint32_t both = MPROC__CONNECTION_READS | MPROC__CONNECTION_WRITES;
+    bool is_one_way = options->is_one_way;
     struct mproc__pipe_shm *shm = mproc__block_at(pipe.offset);
-    int rc = mproc__ring_create(&shm->ring[1], SEGMENT_BYTES, 0, false);
+    int rc = mproc__ring_create(&shm->ring[1], ring_bytes(options), 0, false);
     if (rc >= 0 && !is_one_way) {
-        rc = mproc__ring_create(&shm->ring[0], SEGMENT_BYTES, 0, false);
+        rc = mproc__ring_create(&shm->ring[0], ring_bytes(options), 0, false);
     }
     if (rc < 0 ||
         (rc = make_end(pipe, 0, is_one_way ? MPROC__CONNECTION_READS : both, &ends[0])) < 0) {
@@ -82,6 +94,8 @@ static int make_both(mproc__hold pipe, bool is_one_way, mproc_connection **ends)
 int mproc_pipe_create(mproc_connection **ret_first, mproc_connection **ret_second,
                       const mproc_pipe_options *options)
 {
+    static const mproc_pipe_options defaults;
+    options = options != NULL ? options : &defaults;
     if (ret_first == NULL || ret_second == NULL) {
         return mproc__fail(MPROC_EINVAL, "create: there is no place for the pipe's ends");
     }
@@ -92,7 +106,7 @@ int mproc_pipe_create(mproc_connection **ret_first, mproc_connection **ret_secon
                                             true, &pipe)) < 0) {
         return rc;
     }
-    rc = make_both(pipe, options != NULL && options->is_one_way, ends);
+    rc = make_both(pipe, options, ends);
     mproc__block_release(pipe); // the ends hold it now
     if (rc >= 0) {
         *ret_first = ends[0];
@@ -101,18 +115,11 @@ int mproc_pipe_create(mproc_connection **ret_first, mproc_connection **ret_secon
     return rc;
 }
 
-/* ---- waiting --------------------------------------------------------------------------------- */
-
-/** One sleep of who waits for the other end. Whoever has died may have been its last holder. */
-static void await(const mproc_connection *connection, struct mproc__bell_shm *bell, uint32_t *word,
-                  uint32_t expected, mproc__deadline deadline, struct mproc__vigil *vigil)
+/** Time is up. Who never sleeps must learn of deaths, too. */
+static int nothing_yet(void)
 {
-    mproc__note_begin(connection->object.offset, deadline);
-    bool is_alarmed = mproc__bell_await_vigilantly(bell, word, expected, deadline, vigil);
-    mproc__note_end();
-    if (is_alarmed && mproc__load32_acquire(word) == expected) {
-        mproc__member_bury_gone();
-    }
+    mproc__watch_look();
+    return MPROC_ETIMEDOUT;
 }
 
 /* ---- send ------------------------------------------------------------------------------------ */
@@ -122,10 +129,10 @@ static int put(mproc_connection *connection, mproc__message *message, mproc__dea
     struct mproc__pipe_shm *pipe = pipe_of(connection);
     uint32_t side = end_of(connection)->side;
     struct mproc__ring_shm *ring = &pipe->ring[side];
-    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
+    const uint32_t *is_gone = &pipe->is_gone[1 - side];
     for (;;) {
         mproc__ring_end end;
-        if (mproc__load32_acquire(&pipe->is_gone[1 - side])) {
+        if (mproc__load32_acquire(is_gone)) {
             return MPROC_EPEER;
         }
         int rc = mproc__ring_put_begin(ring, deadline, &end);
@@ -139,10 +146,13 @@ static int put(mproc_connection *connection, mproc__message *message, mproc__dea
             return rc;
         }
         if (mproc__deadline_passed(deadline)) {
-            return MPROC_ETIMEDOUT;
+            return nothing_yet();
         }
-        await(connection, &ring->putters, mproc__low32(&ring->head), (uint32_t)end.other, deadline,
-              &vigil);
+        if (!mproc__load32_acquire(is_gone)) { // once more: the head seen may be the last one
+            mproc__note_begin(connection->object.offset, deadline);
+            mproc__ring_await_room(&end, deadline);
+            mproc__note_end();
+        }
     }
 }
 
@@ -164,19 +174,19 @@ static struct mproc__ring_shm *ring_to(const mproc_connection *connection)
     return &pipe_of(connection)->ring[1 - end_of(connection)->side];
 }
 
-/** Whoever was woken and left the message where it is has others who sleep woken in its place. */
+/** Who was woken and leaves the message where it is has another one woken in its place. */
 static void pass_on(struct mproc__ring_shm *ring)
 {
-    mproc__fence();
-    mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), 1,
-                     mproc__bell_notes(&ring->getters));
+    mproc__fence(); // the tail has been looked at, by us or by a sleeper who has noted himself since
+    if (mproc__load32_relaxed(&ring->getters.word) != 0) {
+        (void)mplat_wake(mproc__low32(&ring->tail), 1);
+    }
 }
 
 static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
                         mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = ring_to(connection);
-    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     for (;;) {
         mproc__ring_end end;
         mproc__ring_item item;
@@ -196,10 +206,11 @@ static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
             return rc;
         }
         if (mproc__deadline_passed(deadline)) {
-            return MPROC_ETIMEDOUT;
+            return nothing_yet();
         }
-        await(connection, &ring->getters, mproc__low32(&ring->tail), (uint32_t)end.other, deadline,
-              &vigil);
+        mproc__note_begin(connection->object.offset, deadline);
+        mproc__ring_await_item(&end, deadline);
+        mproc__note_end();
     }
 }
 
@@ -207,22 +218,21 @@ static int poll_ring(mproc_connection *connection, mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = ring_to(connection);
     int rc = mproc__family_enter();
-    struct mproc__vigil vigil = {mproc__watch_alarms(), 0};
     for (bool has_slept = false; rc >= 0; has_slept = true) {
-        uint32_t tail = mproc__load32_acquire(mproc__low32(&ring->tail));
-        if (mproc__ring_count(ring) > 0) {
+        uint64_t tail = mproc__load64_acquire(&ring->tail);
+        if (mproc__ring_count(ring) > 0 || mproc__ring_is_closed(ring)) {
             if (has_slept) {
                 pass_on(ring);
             }
             return MPROC_OK;
         }
-        if (mproc__ring_is_closed(ring)) {
-            return MPROC_OK;
-        }
         if (mproc__deadline_passed(deadline)) {
-            return MPROC_ETIMEDOUT;
+            return nothing_yet();
         }
-        await(connection, &ring->getters, mproc__low32(&ring->tail), tail, deadline, &vigil);
+        const mproc__ring_end seen = {.ring = ring, .other = tail};
+        mproc__note_begin(connection->object.offset, deadline);
+        mproc__ring_await_item(&seen, deadline);
+        mproc__note_end();
     }
     return rc;
 }

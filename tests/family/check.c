@@ -11,7 +11,7 @@
 #include "family/ledger.h"
 #include "family/member.h"
 #include "family/pages.h"
-#include "family/ring.h"
+#include "family/pipe.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -78,6 +78,14 @@ static uint64_t class_bytes(uint32_t class_of)
     return ((uint64_t)512 << doubling) + ((class_of - 7) % 4 + 1) * ((uint64_t)128 << doubling);
 }
 
+static void see_ring(walk *w, struct mproc__ring_shm *ring)
+{
+    mproc__ring_walk in_ring = {.has_begun = false};
+    for (uint64_t held; (held = mproc__ring_walk_next(ring, &in_ring)) != 0;) {
+        add(&w->held, held, 1);
+    }
+}
+
 /** Note a living block and what it holds. */
 static bool see_block(walk *w, uint64_t offset, uint64_t bytes)
 {
@@ -99,12 +107,13 @@ static bool see_block(walk *w, uint64_t offset, uint64_t bytes)
             add(&w->held, references[i], 1);
         }
     }
-    if ((head->state >> 32 & 0xffff) == MPROC__KIND_QUEUE) {
-        mproc__ring_walk in_ring = {.has_begun = false};
-        for (uint64_t held;
-             (held = mproc__ring_walk_next(mproc__at(head->payload), &in_ring)) != 0;) {
-            add(&w->held, held, 1);
-        }
+    uint64_t kind = head->state >> 32 & 0xffff;
+    if (kind == MPROC__KIND_QUEUE) {
+        see_ring(w, mproc__at(head->payload));
+    } else if (kind == MPROC__KIND_PIPE) {
+        struct mproc__pipe_shm *pipe = mproc__at(head->payload);
+        see_ring(w, &pipe->ring[0]);
+        see_ring(w, &pipe->ring[1]);
     }
     add(&w->blocks, offset, count);
     w->bytes += bytes;
