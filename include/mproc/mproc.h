@@ -17,6 +17,7 @@
 #include "mproc/export.h"
 #include "mproc/latch.h"
 #include "mproc/list.h"
+#include "mproc/listener.h"
 #include "mproc/lock.h"
 #include "mproc/main.h"
 #include "mproc/once.h"

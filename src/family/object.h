@@ -24,6 +24,7 @@ enum mproc__kind {
     MPROC__KIND_SEGMENT = 6, /**< private: where a ring's messages lie, see ring.h */
     MPROC__KIND_PARCEL = 7,  /**< private: a message that lies elsewhere */
     MPROC__KIND_PIPE = 8,    /**< private: what connects two ends, see pipe.h */
+    MPROC__KIND_LISTENER = 12, /**< private: the lock of a listener, which is no object itself */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)

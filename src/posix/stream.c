@@ -28,7 +28,7 @@ int mproc__posix_stream(int fd, enum mplat_family family, mplat_stream **ret_str
         mproc__posix_close(fd);
         return mproc__fail(MPROC_ENOMEM, "no memory for a connection");
     }
-    *stream = (mplat_stream){.fd = fd, .family = family};
+    *stream = (mplat_stream){.fd = fd, .owner = getpid(), .family = family};
     if (family == MPLAT_FAMILY_TCP) {
         // Small messages are not held back, and a peer whose machine is gone is found out some day.
         const int on = 1;
@@ -190,13 +190,14 @@ void mplat_stream_close(mplat_stream *stream)
     if (stream == NULL) {
         return;
     }
+    bool is_own = stream->owner == getpid(); // in a copy, the number is somebody else's by now
     // Not a name that somebody else has taken meanwhile.
     struct stat status;
-    if (stream->path != NULL && lstat(stream->path, &status) == 0 &&
+    if (is_own && stream->path != NULL && lstat(stream->path, &status) == 0 &&
         status.st_dev == stream->device && status.st_ino == stream->inode) {
         (void)unlink(stream->path);
     }
-    mproc__posix_close(stream->fd);
+    mproc__posix_close(is_own ? stream->fd : -1);
     mproc__free(stream->path);
     mproc__free(stream);
 }

@@ -10,7 +10,8 @@
 #include <sys/types.h>
 
 struct mplat_stream {
-    int fd; /**< a socket that never blocks, private: copies of this process do not keep it */
+    int fd;      /**< a socket that never blocks, private: copies of this process do not keep it */
+    pid_t owner; /**< whose it is */
     enum mplat_family family;
     bool is_public;
     char *path;  /**< of a listener: the file to remove; NULL: none */
