@@ -388,7 +388,6 @@ static int try_connection(const mproc_args *args)
     CHILD_CHECK(mproc_connection_recv(connection, &value, LIMIT) == MPROC_ESTATE);
     CHILD_CHECK(mproc_connection_poll(connection, LIMIT) == MPROC_ESTATE);
     CHILD_CHECK(mproc_connection_handle(connection, &handle) == MPROC_ENOTSUP);
-    mproc_connection_close(connection);
     return 4;
 }
 
