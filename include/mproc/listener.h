@@ -141,8 +141,9 @@ MPROC_API const char *mproc_listener_address(const mproc_listener *listener);
 MPROC_API int mproc_listener_get_info(mproc_listener *listener, mproc_listener_info *ret_info);
 
 /**
- * Stop listening. The address is free when this returns; who waits in mproc_listener_accept returns
- * MPROC_ESTATE; connections that were accepted stay. NULL is fine.
+ * Stop listening. Who waits in mproc_listener_accept returns MPROC_ESTATE; connections that were accepted
+ * stay. The address is free when this returns; a pipe's name when those connections are closed, too.
+ * NULL is fine.
  *
  * Python: Listener.close()
  *

@@ -5,7 +5,7 @@
  * Private  A socket file has mode 0600 from its first instant on. An abstract name has no mode: whoever
  *          connects to one is asked for his user, and turned away if it is another's; root may.
  * Stale    A socket file outlives its owner. Whoever wants its name tries to connect: refused means that
- *          nobody listens. All of that happens with the folder locked, so that two who come at once do
+ *          nobody has it. All of that happens with the folder locked, so that two who come at once do
  *          not take each other's new file for a stale one.
  */
 #include "posix/stream.h"
@@ -88,7 +88,6 @@ static int lock_folder(const char *path)
 /** Remove a socket file on which nobody listens. 0, MPROC_EEXIST or what the system says. */
 static int remove_stale(const struct sockaddr_un *un, socklen_t size)
 {
-    int fd;
     struct stat status;
     const char *path = un->sun_path;
     if (lstat(path, &status) < 0) {
@@ -97,12 +96,13 @@ static int remove_stale(const struct sockaddr_un *un, socklen_t size)
     if (!S_ISSOCK(status.st_mode)) {
         return mproc__fail(MPROC_EEXIST, "cannot listen at %s: that is no socket", path);
     }
-    int rc = make_socket(AF_UNIX, false, &fd);
-    if (rc < 0) {
-        return rc;
+    // A socket of another type: whose owner lives is found, but not disturbed.
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return mproc__fail_os(errno, "making a socket");
     }
     bool is_stale = connect(fd, (const struct sockaddr *)un, size) < 0 && errno == ECONNREFUSED;
-    mproc__posix_close(fd);
+    (void)close(fd);
     if (!is_stale) {
         return mproc__fail(MPROC_EEXIST, "cannot listen at %s: somebody does already", path);
     }

@@ -213,7 +213,7 @@ int mplat_listen(const mplat_address *address, int backlog, bool is_public,
     *ret_address = *address;
     if (address->family != MPLAT_FAMILY_TCP) {
         return address->family == MPLAT_FAMILY_PIPE
-                   ? mproc__win_pipe_listen(address, is_public, ret_listener)
+                   ? mproc__win_pipe_listen(address, backlog, is_public, ret_listener)
                    : no_unix();
     }
     ADDRINFOA *list = NULL;

@@ -96,76 +96,124 @@ static int make_instance(const wchar_t *name, bool is_public, bool is_first, HAN
 
 /* ---- listen ---------------------------------------------------------------------------------- */
 
-int mproc__win_pipe_listen(const mplat_address *address, bool is_public,
+/** What a listener has beside a stream. */
+static int make_room(mplat_stream *listener, const wchar_t *name, size_t count)
+{
+    size_t size = (wcslen(name) + 1) * sizeof(*name);
+    listener->name = mproc__malloc(size);
+    listener->instances = mproc__calloc(count, sizeof(*listener->instances));
+    if (listener->name == NULL || listener->instances == NULL) {
+        return mproc__fail(MPROC_ENOMEM, "no memory for a listener");
+    }
+    CopyMemory(listener->name, name, size);
+    return MPROC_OK;
+}
+
+int mproc__win_pipe_listen(const mplat_address *address, int backlog, bool is_public,
                            mplat_stream **ret_listener)
 {
     wchar_t *name = NULL;
-    HANDLE handle;
-    mplat_stream *stream;
+    HANDLE first;
+    mplat_stream *listener = NULL;
+    const size_t count = backlog > 0 && backlog < MPROC__WIN_PIPE_INSTANCES
+                             ? (size_t)backlog
+                             : MPROC__WIN_PIPE_INSTANCES;
     int rc = pipe_name(address, &name);
-    if (rc >= 0 && (rc = make_instance(name, is_public, true, &handle)) >= 0 &&
-        (rc = mproc__win_stream(handle, MPLAT_FAMILY_PIPE, &stream)) >= 0) {
-        size_t size = (wcslen(name) + 1) * sizeof(*name);
-        stream->is_listener = true;
-        stream->is_public = is_public;
-        stream->name = mproc__malloc(size);
-        if (stream->name != NULL) {
-            CopyMemory(stream->name, name, size);
-            *ret_listener = stream;
-        } else {
-            mplat_stream_close(stream);
-            rc = mproc__fail(MPROC_ENOMEM, "no memory for a listener");
-        }
+    if (rc >= 0 && (rc = make_instance(name, is_public, true, &first)) >= 0 &&
+        (rc = mproc__win_stream(first, MPLAT_FAMILY_PIPE, &listener)) >= 0 &&
+        (rc = make_room(listener, name, count)) >= 0) {
+        listener->is_listener = true;
+        listener->is_public = is_public;
+        listener->instances[0].handle = first;
+        listener->n_instances = 1;
+    }
+    while (rc >= 0 && listener->n_instances < count) {
+        rc = make_instance(name, is_public, false,
+                           &listener->instances[listener->n_instances].handle);
+        listener->n_instances += rc >= 0 ? 1 : 0;
     }
     free(name);
-    return rc;
+    if (rc < 0) {
+        mplat_stream_close(listener);
+        return rc;
+    }
+    *ret_listener = listener;
+    return MPROC_OK;
 }
 
-void mproc__win_pipe_await(mplat_stream *listener)
+static void begin_instance(const mplat_stream *listener, mproc__win_instance *instance)
 {
-    if (listener->is_reading || listener->is_end) {
+    if (instance->is_waiting || instance->has_client) {
         return;
     }
-    if (ConnectNamedPipe(listener->handle, &listener->read)) {
-        listener->is_reading = true; // done at once; the event tells
-        return;
-    }
-    DWORD error = GetLastError();
-    listener->is_reading = error == ERROR_IO_PENDING;
+    instance->connect = (OVERLAPPED){.hEvent = listener->read.hEvent};
+    instance->is_waiting = ConnectNamedPipe(instance->handle, &instance->connect) ||
+                           GetLastError() == ERROR_IO_PENDING;
     // There already, or there and gone again: what it has sent can be read.
-    listener->is_end = error != ERROR_IO_PENDING;
-    if (listener->is_end) {
+    instance->has_client = !instance->is_waiting;
+}
+
+bool mproc__win_pipe_await(mplat_stream *listener)
+{
+    bool is_any = false;
+    // To begin one resets the event, so all are looked at when all have begun.
+    for (size_t i = 0; i < listener->n_instances; i++) {
+        begin_instance(listener, &listener->instances[i]);
+    }
+    for (size_t i = 0; i < listener->n_instances; i++) {
+        mproc__win_instance *instance = &listener->instances[i];
+        if (instance->is_waiting && HasOverlappedIoCompleted(&instance->connect)) {
+            instance->is_waiting = false;
+            instance->has_client = true;
+        }
+        is_any = is_any || instance->has_client;
+    }
+    if (is_any) {
         (void)SetEvent(listener->read.hEvent);
     }
+    return is_any;
 }
 
 int mproc__win_pipe_accept(mplat_stream *listener, mplat_stream **ret_stream)
 {
     HANDLE next;
     mplat_stream *stream;
-    mproc__win_pipe_await(listener);
-    if (listener->is_reading && HasOverlappedIoCompleted(&listener->read)) {
-        listener->is_reading = false;
-        listener->is_end = true;
-    }
-    if (!listener->is_end) {
+    if (!mproc__win_pipe_await(listener)) {
         return mproc__fail_shortly(MPROC_ETIMEDOUT, "nobody has connected");
     }
+    while (!listener->instances[listener->next % listener->n_instances].has_client) {
+        listener->next++;
+    }
+    mproc__win_instance *instance = &listener->instances[listener->next++ % listener->n_instances];
     // There is always an instance that waits, or the name would be free for others.
     int rc = make_instance(listener->name, listener->is_public, false, &next);
     if (rc < 0) {
         return rc;
     }
-    HANDLE connected = listener->handle;
-    listener->handle = next;
-    listener->is_end = false;
-    (void)ResetEvent(listener->read.hEvent);
+    HANDLE connected = instance->handle;
+    *instance = (mproc__win_instance){.handle = next};
     rc = mproc__win_stream(connected, MPLAT_FAMILY_PIPE, &stream);
     if (rc >= 0) {
         stream->is_server = true;
         *ret_stream = stream;
     }
     return rc;
+}
+
+void mproc__win_pipe_close(mplat_stream *listener)
+{
+    for (size_t i = 0; i < listener->n_instances; i++) {
+        mproc__win_instance *instance = &listener->instances[i];
+        if (instance->is_waiting) {
+            (void)CancelIoEx(instance->handle, &instance->connect);
+        }
+        // The event is not this one's alone, so it cannot be waited for.
+        while (instance->is_waiting && !HasOverlappedIoCompleted(&instance->connect)) {
+            (void)SwitchToThread();
+        }
+        (void)CloseHandle(instance->handle);
+    }
+    mproc__free(listener->instances);
 }
 
 /* ---- connect --------------------------------------------------------------------------------- */

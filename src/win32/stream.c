@@ -118,6 +118,23 @@ static void look_at_read(mplat_stream *stream)
     }
 }
 
+/** Sockets have words of their own for a peer that is gone. */
+static int fail_stream(DWORD error, const char *what)
+{
+    switch (error) {
+    case ERROR_NETNAME_DELETED:
+    case ERROR_PORT_UNREACHABLE:
+    case ERROR_CONNECTION_ABORTED:
+    case WSAECONNRESET:
+    case WSAECONNABORTED:
+    case WSAESHUTDOWN:
+    case WSAENOTCONN:
+        return mproc__fail_os(ERROR_BROKEN_PIPE, "%s", what);
+    default:
+        return mproc__fail_os((int)error, "%s", what);
+    }
+}
+
 static int end_of(const mplat_stream *stream)
 {
     switch (stream->ended) {
@@ -127,12 +144,8 @@ static int end_of(const mplat_stream *stream)
     case ERROR_NO_DATA:
     case ERROR_OPERATION_ABORTED:
         return mproc__fail_shortly(MPROC_ECLOSED, "the other end has closed the connection");
-    case ERROR_NETNAME_DELETED:
-    case WSAECONNRESET:
-    case WSAECONNABORTED:
-        return mproc__fail_os(ERROR_BROKEN_PIPE, "receiving from a connection");
     default:
-        return mproc__fail_os(stream->ended, "receiving from a connection");
+        return fail_stream((DWORD)stream->ended, "receiving from a connection");
     }
 }
 
@@ -161,10 +174,8 @@ int mplat_stream_read(mplat_stream *stream, void *data, size_t size, size_t *ret
 static bool prepare_wait(mplat_stream *stream)
 {
     if (stream->is_listener) {
-        if (stream->family == MPLAT_FAMILY_PIPE) {
-            mproc__win_pipe_await(stream);
-        }
-        return false; // the event tells
+        // Of TCP the event tells.
+        return stream->family == MPLAT_FAMILY_PIPE && mproc__win_pipe_await(stream);
     }
     mproc__win_read_begin(stream);
     look_at_read(stream);
@@ -230,7 +241,7 @@ static int write_some(mplat_stream *stream, const mplat_piece *pieces, size_t co
     DWORD size = 0;
     *ret_size = 0;
     if (!start_write(stream, pieces, count) && GetLastError() != ERROR_IO_PENDING) {
-        return mproc__fail_os((int)GetLastError(), "sending over a connection");
+        return fail_stream(GetLastError(), "sending over a connection");
     }
     bool is_in_time = true;
     while (is_in_time && !HasOverlappedIoCompleted(&stream->write) &&
@@ -249,7 +260,7 @@ static int write_some(mplat_stream *stream, const mplat_piece *pieces, size_t co
         return mproc__fail(is_in_time ? MPROC_EPEER : MPROC_ETIMEDOUT,
                            is_in_time ? "the connection has been closed" : "send: timed out");
     }
-    return is_good ? MPROC_OK : mproc__fail_os((int)error, "sending over a connection");
+    return is_good ? MPROC_OK : fail_stream(error, "sending over a connection");
 }
 
 int mplat_stream_write(mplat_stream *stream, const mplat_piece *pieces, size_t count,
@@ -310,7 +321,11 @@ void mplat_stream_close(mplat_stream *stream)
         (void)CancelIoEx(stream->handle, &stream->read);
         (void)GetOverlappedResult(stream->handle, &stream->read, &size, TRUE);
     }
-    mproc__win_close(stream->handle, stream->family);
+    if (stream->instances != NULL) {
+        mproc__win_pipe_close(stream);
+    } else {
+        mproc__win_close(stream->handle, stream->family);
+    }
     (void)CloseHandle(stream->read.hEvent);
     (void)CloseHandle(stream->write.hEvent);
     mproc__free(stream->name);

@@ -17,20 +17,33 @@
 
 #define MPROC__WIN_STREAM_BUFFER 16384
 
+#define MPROC__WIN_PIPE_INSTANCES 16 /* so many clients can be there before they are accepted */
+
+/** A pipe that waits for a client. */
+typedef struct mproc__win_instance {
+    HANDLE handle;
+    OVERLAPPED connect; /**< with the event of the listener, which all of them share */
+    bool is_waiting;    /**< for a client, just now */
+    bool has_client;
+} mproc__win_instance;
+
 struct mplat_stream {
     enum mplat_family family;
     bool is_listener, is_server;
-    HANDLE handle;    /**< a pipe or socket; of a listener on pipes: the instance that waits */
+    HANDLE handle;    /**< a pipe or socket; of a listener on pipes: none */
     OVERLAPPED read;  /**< its event: also that a listener may have somebody */
     OVERLAPPED write;
-    bool is_reading;  /**< a read, or the wait for a client of a pipe, is under way */
-    bool is_end;      /**< what is in the buffer ends a message; of a pipe's listener: a client is there */
+    bool is_reading;  /**< a read is under way */
+    bool is_end;      /**< what is in the buffer ends a message */
     bool has_data;    /**< a read has brought what is in the buffer, maybe nothing */
     int ended;        /**< the system's error from which on nothing more comes, or ERROR_SUCCESS */
     LONG is_interrupted;
     DWORD at, end;    /**< of the buffer */
     bool is_public;
-    wchar_t *name;    /**< of a listener on pipes */
+    wchar_t *name;    /**< of a listener on pipes, as the rest here */
+    mproc__win_instance *instances;
+    size_t n_instances;
+    size_t next; /**< which one is asked first whether it has a client */
     unsigned char buffer[MPROC__WIN_STREAM_BUFFER];
 };
 
@@ -49,13 +62,16 @@ void mproc__win_close(HANDLE handle, enum mplat_family family);
 void mproc__win_read_begin(mplat_stream *stream);
 
 /* named_pipe.c: as the calls of platform.h. */
-int mproc__win_pipe_listen(const mplat_address *address, bool is_public,
+int mproc__win_pipe_listen(const mplat_address *address, int backlog, bool is_public,
                            mplat_stream **ret_listener);
 int mproc__win_pipe_accept(mplat_stream *listener, mplat_stream **ret_stream);
 int mproc__win_pipe_connect(const mplat_address *address, int64_t deadline,
                             mplat_stream **ret_stream);
 
-/** Have the waiting instance wait for a client. */
-void mproc__win_pipe_await(mplat_stream *listener);
+/** Have all instances wait for clients; true: one is there already. */
+bool mproc__win_pipe_await(mplat_stream *listener);
+
+/** Close the instances. */
+void mproc__win_pipe_close(mplat_stream *listener);
 
 #endif

@@ -27,8 +27,8 @@ static apr_pool_t *test_pool(void)
 {
     static apr_pool_t *pool;
     if (pool == NULL) {
-        CU_ASSERT_EQUAL_FATAL(apr_initialize(), APR_SUCCESS);
-        CU_ASSERT_EQUAL_FATAL(apr_pool_create(&pool, NULL), APR_SUCCESS);
+        CHILD_CHECK(apr_initialize() == APR_SUCCESS);
+        CHILD_CHECK(apr_pool_create(&pool, NULL) == APR_SUCCESS);
     }
     return pool;
 }

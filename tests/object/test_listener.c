@@ -284,9 +284,9 @@ static void test_listener__leaves_its_address(void)
         mproc_listener_close(listener);
         exchange(ours, theirs, 3); // connections stay
         mproc_connection *nobody = NULL;
-        CU_ASSERT_EQUAL(mproc_client_connect(&nobody, where, NULL, LIMIT), MPROC_ENOENT);
         mproc_connection_close(ours);
         mproc_connection_close(theirs);
+        CU_ASSERT_EQUAL(mproc_client_connect(&nobody, where, NULL, LIMIT), MPROC_ENOENT);
         listener = listen_with(&(mproc_listener_options){.address = where});
         CU_ASSERT_STRING_EQUAL(mproc_listener_address(listener), where);
         connect_both(listener, &without_key, &ours, &theirs);
