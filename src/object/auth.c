@@ -115,8 +115,7 @@ static int check_answer(const mproc__auth *auth, const unsigned char *data, size
         return rc;
     }
     size_t prefix = size == LEGACY_MAC ? 0 : strlen(digests[index].name);
-    bool is_right =
-        size - prefix == mac_size && mplat_secret_equal(data + prefix, mac, mac_size);
+    bool is_right = size - prefix == mac_size && mplat_secret_equal(data + prefix, mac, mac_size);
     mplat_secret_clear(mac, sizeof(mac));
     return is_right ? MPROC_OK
                     : mproc__fail(MPROC_EACCES, "handshake: the other side has another key");
@@ -155,8 +154,7 @@ int mproc__auth_begin(mproc__auth *auth, bool is_listener, const void *key, size
     return is_listener ? send_challenge(auth, ret_reply) : MPROC_OK;
 }
 
-int mproc__auth_step(mproc__auth *auth, const void *data, size_t size,
-                     mproc__auth_reply *ret_reply)
+int mproc__auth_step(mproc__auth *auth, const void *data, size_t size, mproc__auth_reply *ret_reply)
 {
     ret_reply->size = 0;
     if (size > MPROC__AUTH_MOST) {

@@ -86,8 +86,7 @@ static int greet(mproc_listener *listener, mproc__wire *wire)
 {
     mproc__auth_reply reply;
     guest made = {.wire = wire, .deadline = mplat_now() + listener->patience};
-    int rc =
-        mproc__auth_begin(&made.auth, true, listener->key, listener->key_size, &reply);
+    int rc = mproc__auth_begin(&made.auth, true, listener->key, listener->key_size, &reply);
     if (rc >= 0) {
         rc = mproc__wire_send(wire, reply.data, reply.size, 0);
     }

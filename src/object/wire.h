@@ -22,12 +22,12 @@
 typedef struct mproc__wire {
     struct mproc__connection_local local;
     mplat_stream *stream;
-    int64_t pid;      /**< whose it is */
-    mproc__frame in;  /**< whoever receives */
-    int ended;        /**< the status from which on nothing more comes; 0: not yet */
-    bool is_cut;      /**< whoever sends: a message was sent in part, so none can follow */
-    uint32_t users;   /**< atomic: threads inside the transport's calls */
-    uint32_t handles; /**< atomic: of the connection */
+    int64_t pid;         /**< whose it is */
+    mproc__frame in;     /**< whoever receives */
+    int ended;           /**< the status from which on nothing more comes; 0: not yet */
+    bool is_cut;         /**< whoever sends: a message was sent in part, so none can follow */
+    uint32_t users;      /**< atomic: threads inside the transport's calls */
+    uint32_t handles;    /**< atomic: of the connection */
     uint32_t is_closing; /**< atomic: who is inside leaves, nobody enters */
 } mproc__wire;
 

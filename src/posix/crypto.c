@@ -28,11 +28,12 @@ int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const
     };
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned length = 0;
-    if (key_size > INT_MAX || HMAC(table[digest].get(), key, (int)key_size, message, size, mac,
-                                   &length) == NULL) {
-        return mproc__fail(MPROC_ENOTSUP,
-                           "OpenSSL refuses HMAC with %s; it may run in FIPS mode, which knows no MD5",
-                           table[digest].name);
+    if (key_size > INT_MAX ||
+        HMAC(table[digest].get(), key, (int)key_size, message, size, mac, &length) == NULL) {
+        return mproc__fail(
+            MPROC_ENOTSUP,
+            "OpenSSL refuses HMAC with %s; it may run in FIPS mode, which knows no MD5",
+            table[digest].name);
     }
     for (unsigned i = 0; i < length && i < MPLAT_MAC_BYTES; i++) {
         ret_mac[i] = mac[i];

@@ -194,9 +194,9 @@ static int connect_unix(const mplat_address *address, int64_t deadline, mplat_st
             break;
         }
         if (errno != EINTR) {
-            rc = errno == EAGAIN ? mproc__fail(MPROC_ETIMEDOUT, "connect: %s accepts nobody",
-                                               address->name)
-                                 : mproc__fail_os(errno, "cannot connect to unix:%s", address->name);
+            rc = errno == EAGAIN
+                     ? mproc__fail(MPROC_ETIMEDOUT, "connect: %s accepts nobody", address->name)
+                     : mproc__fail_os(errno, "cannot connect to unix:%s", address->name);
             mproc__posix_close(fd);
             return rc;
         }
@@ -218,10 +218,10 @@ static int resolve(const mplat_address *address, bool to_listen, struct addrinfo
     if (error == EAI_SYSTEM) {
         return mproc__fail_os(errno, "cannot find the host \"%s\"", address->name);
     }
-    return error == 0 ? MPROC_OK
-                      : mproc__fail(error == EAI_MEMORY ? MPROC_ENOMEM : MPROC_ENOENT,
-                                    "cannot find the host \"%s\": %s", address->name,
-                                    gai_strerror(error));
+    return error == 0
+               ? MPROC_OK
+               : mproc__fail(error == EAI_MEMORY ? MPROC_ENOMEM : MPROC_ENOENT,
+                             "cannot find the host \"%s\": %s", address->name, gai_strerror(error));
 }
 
 static int listen_at(const struct addrinfo *info, const mplat_address *address, int backlog,

@@ -14,7 +14,7 @@ struct mplat_stream {
     pid_t owner; /**< whose it is */
     enum mplat_family family;
     bool is_public;
-    char *path;  /**< of a listener: the file to remove; NULL: none */
+    char *path;   /**< of a listener: the file to remove; NULL: none */
     dev_t device; /**< which file that was */
     ino_t inode;
 };

@@ -32,7 +32,8 @@ int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const
                                              BCRYPT_ALG_HANDLE_HMAC_FLAG);
     }
     if (status >= 0) {
-        status = BCryptCreateHash(algorithm, &hash, NULL, 0, (PUCHAR)(uintptr_t)key, (ULONG)key_size, 0);
+        status =
+            BCryptCreateHash(algorithm, &hash, NULL, 0, (PUCHAR)(uintptr_t)key, (ULONG)key_size, 0);
     }
     if (status >= 0) {
         status = BCryptHashData(hash, (PUCHAR)(uintptr_t)message, (ULONG)size, 0);

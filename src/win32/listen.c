@@ -36,10 +36,10 @@ static int resolve(const mplat_address *address, bool to_listen, ADDRINFOA **ret
     }
     (void)snprintf(port, sizeof(port), "%u", address->port);
     int error = getaddrinfo(address->name, port, &hints, ret_list);
-    return error == 0 ? MPROC_OK
-                      : mproc__fail(error == EAI_MEMORY ? MPROC_ENOMEM : MPROC_ENOENT,
-                                    "cannot find the host \"%s\" (system error %d)", address->name,
-                                    error);
+    return error == 0
+               ? MPROC_OK
+               : mproc__fail(error == EAI_MEMORY ? MPROC_ENOMEM : MPROC_ENOENT,
+                             "cannot find the host \"%s\" (system error %d)", address->name, error);
 }
 
 /** Sockets have errors of their own. */
@@ -106,8 +106,7 @@ static int listen_at(const ADDRINFOA *info, const mplat_address *address, int ba
         return fail_socket(error, "listen at", address);
     }
     int rc = mproc__win_stream((HANDLE)(uintptr_t)made, MPLAT_FAMILY_TCP, ret_listener);
-    if (rc >= 0 &&
-        WSAEventSelect(made, (*ret_listener)->read.hEvent, FD_ACCEPT) != 0) {
+    if (rc >= 0 && WSAEventSelect(made, (*ret_listener)->read.hEvent, FD_ACCEPT) != 0) {
         rc = fail_socket(WSAGetLastError(), "listen at", address);
         mplat_stream_close(*ret_listener);
     }

@@ -230,9 +230,9 @@ int mproc__win_pipe_connect(const mplat_address *address, int64_t deadline,
         return rc;
     }
     do {
-        handle = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
-                             FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS,
-                             NULL);
+        handle =
+            CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS, NULL);
         error = handle == INVALID_HANDLE_VALUE ? GetLastError() : ERROR_SUCCESS;
         if (error == ERROR_PIPE_BUSY) {
             DWORD left = mproc__win_milliseconds(deadline); // 0 would mean the pipe's own default

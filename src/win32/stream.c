@@ -95,11 +95,11 @@ void mproc__win_read_begin(mplat_stream *stream)
     if (stream->family == MPLAT_FAMILY_TCP) {
         WSABUF place = {sizeof(stream->buffer), (char *)stream->buffer};
         DWORD flags = 0;
-        is_done = WSARecv(mproc__win_socket(stream), &place, 1, &size, &flags, &stream->read,
-                          NULL) == 0;
+        is_done =
+            WSARecv(mproc__win_socket(stream), &place, 1, &size, &flags, &stream->read, NULL) == 0;
     } else {
-        is_done = ReadFile(stream->handle, stream->buffer, sizeof(stream->buffer), NULL,
-                           &stream->read);
+        is_done =
+            ReadFile(stream->handle, stream->buffer, sizeof(stream->buffer), NULL, &stream->read);
     }
     DWORD error = is_done ? ERROR_SUCCESS : GetLastError();
     // One that is done at once tells of itself as one that was not; all others bring nothing.
@@ -204,8 +204,8 @@ int mplat_stream_wait(mplat_stream *const *streams, bool *ret_ready, size_t coun
     }
     events[count] = sentinel;
     size_t index = count;
-    int rc = mplat_sentinel_wait(events, count + (has_sentinel ? 1 : 0), is_any ? 0 : deadline,
-                                 &index);
+    int rc =
+        mplat_sentinel_wait(events, count + (has_sentinel ? 1 : 0), is_any ? 0 : deadline, &index);
     rc = is_any && rc == MPROC_ETIMEDOUT ? MPROC_OK : rc;
     for (size_t i = 0; i < count; i++) {
         ret_ready[i] = rc >= 0 && is_set(streams[i]->read.hEvent);
@@ -246,8 +246,8 @@ static int write_some(mplat_stream *stream, const mplat_piece *pieces, size_t co
     bool is_in_time = true;
     while (is_in_time && !HasOverlappedIoCompleted(&stream->write) &&
            InterlockedCompareExchange(&stream->is_interrupted, 0, 0) == 0) {
-        is_in_time = WaitForSingleObject(stream->write.hEvent,
-                                         mproc__win_milliseconds(deadline)) == WAIT_OBJECT_0 ||
+        is_in_time = WaitForSingleObject(stream->write.hEvent, mproc__win_milliseconds(deadline)) ==
+                         WAIT_OBJECT_0 ||
                      (deadline > 0 && mplat_now() < deadline);
     }
     if (!HasOverlappedIoCompleted(&stream->write)) {

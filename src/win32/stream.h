@@ -30,17 +30,17 @@ typedef struct mproc__win_instance {
 struct mplat_stream {
     enum mplat_family family;
     bool is_listener, is_server;
-    HANDLE handle;    /**< a pipe or socket; of a listener on pipes: none */
-    OVERLAPPED read;  /**< its event: also that a listener may have somebody */
+    HANDLE handle;   /**< a pipe or socket; of a listener on pipes: none */
+    OVERLAPPED read; /**< its event: also that a listener may have somebody */
     OVERLAPPED write;
-    bool is_reading;  /**< a read is under way */
-    bool is_end;      /**< what is in the buffer ends a message */
-    bool has_data;    /**< a read has brought what is in the buffer, maybe nothing */
-    int ended;        /**< the system's error from which on nothing more comes, or ERROR_SUCCESS */
+    bool is_reading; /**< a read is under way */
+    bool is_end;     /**< what is in the buffer ends a message */
+    bool has_data;   /**< a read has brought what is in the buffer, maybe nothing */
+    int ended;       /**< the system's error from which on nothing more comes, or ERROR_SUCCESS */
     LONG is_interrupted;
-    DWORD at, end;    /**< of the buffer */
+    DWORD at, end; /**< of the buffer */
     bool is_public;
-    wchar_t *name;    /**< of a listener on pipes, as the rest here */
+    wchar_t *name; /**< of a listener on pipes, as the rest here */
     mproc__win_instance *instances;
     size_t n_instances;
     size_t next; /**< which one is asked first whether it has a client */

@@ -134,9 +134,9 @@ static size_t answer(enum mplat_digest digest, const char *name, unsigned char *
     size_t size;
     size_t prefix = strlen(name);
     memcpy(ret_answer, name, prefix);
-    CU_ASSERT_EQUAL_FATAL(mplat_hmac(digest, "secret", 6, said.data + 11, said.size - 11,
-                                     ret_answer + prefix, &size),
-                          MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mplat_hmac(digest, "secret", 6, said.data + 11, said.size - 11, ret_answer + prefix, &size),
+        MPROC_OK);
     return prefix + size;
 }
 

@@ -41,9 +41,9 @@ static int feed(const void *bytes, size_t size, size_t piece, int64_t *ret_messa
 
 static void test_frame__reads_heads(void)
 {
-    static const char wire[] = "\0\0\0\0"                                   // nothing
-                               "\0\0\0\3abc"                                // some
-                               "\xff\xff\xff\xff\0\0\0\0\0\0\0\2de"         // as if it were long
+    static const char wire[] = "\0\0\0\0"                           // nothing
+                               "\0\0\0\3abc"                        // some
+                               "\xff\xff\xff\xff\0\0\0\0\0\0\0\2de" // as if it were long
                                "\xff\xff\xff\xff\0\0\0\0\0\0\0\0"
                                "\0\0\0\1f";
     for (size_t piece = 1; piece <= sizeof(wire); piece++) {

@@ -23,7 +23,7 @@ static const char *const *addresses(void)
     return list;
 }
 
-#define FOR_EACH_ADDRESS(address)                                                \
+#define FOR_EACH_ADDRESS(address)                                                     \
     for (const char *const *at_ = addresses(); *at_ == NULL || (*at_)[0] != 0; at_++) \
         for (const char *address = *at_, *once_ = "1"; once_ != NULL; once_ = NULL)
 
@@ -54,8 +54,7 @@ static void test_listener__takes_messages_both_ways(void)
     {
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener =
-            listen_with(&(mproc_listener_options){.address = address, KEY});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address, KEY});
         connect_both(listener, &with_key, &ours, &theirs);
         const size_t sizes[] = {0, 1, 4091, 4092, 4096, 16384, 16385};
         for (size_t i = 0; i < MPROC__COUNT(sizes); i++) {
@@ -192,8 +191,7 @@ static void test_listener__wants_the_key(void)
         mproc_listener_info info;
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener =
-            listen_with(&(mproc_listener_options){.address = address, KEY});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address, KEY});
         const struct {
             const char *key;
             size_t size;
@@ -227,16 +225,16 @@ static void test_listener__needs_both_to_have_keys(void)
     mproc_connection *theirs = NULL;
     mproc_listener *keyless = listen_with(NULL);
     // It accepts, and never asks.
-    CU_ASSERT_EQUAL(
-        mproc_client_connect(&theirs, mproc_listener_address(keyless),
-                             &(mproc_client_options){KEY, .handshake_timeout = BRIEF}, LIMIT),
-        MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(mproc_client_connect(&theirs, mproc_listener_address(keyless),
+                                         &(mproc_client_options){KEY, .handshake_timeout = BRIEF},
+                                         LIMIT),
+                    MPROC_ETIMEDOUT);
     CU_ASSERT_EQUAL(mproc_listener_accept(keyless, &ours, LIMIT), MPROC_OK);
     mproc_connection_close(ours);
     mproc_listener_close(keyless);
-    CU_ASSERT_EQUAL(mproc_client_connect(&theirs, "unix:x", &(mproc_client_options){.authkey = key},
-                                         LIMIT),
-                    MPROC_EINVAL);
+    CU_ASSERT_EQUAL(
+        mproc_client_connect(&theirs, "unix:x", &(mproc_client_options){.authkey = key}, LIMIT),
+        MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_listener_create(&keyless, &(mproc_listener_options){.authkey_size = 1}),
                     MPROC_EINVAL);
 }
@@ -247,9 +245,9 @@ static void test_listener__refuses_bad_addresses(void)
 {
     mproc_listener *listener = NULL;
     mproc_connection *connection = NULL;
-    const char *const bad[] = {"",          "x",        "unix:",       "tcp:",        "tcp:host",
-                               "tcp:h:",    "tcp:h:x",  "tcp:h:70000", "tcp:h:-1",    "tcp::1",
-                               "tcp:::1:5", "pipe:",    "pipe:a\\b",   "udp:host:1",  "tcp:h:1 "};
+    const char *const bad[] = {"",          "x",       "unix:",       "tcp:",       "tcp:host",
+                               "tcp:h:",    "tcp:h:x", "tcp:h:70000", "tcp:h:-1",   "tcp::1",
+                               "tcp:::1:5", "pipe:",   "pipe:a\\b",   "udp:host:1", "tcp:h:1 "};
     for (size_t i = 0; i < MPROC__COUNT(bad); i++) {
         CU_ASSERT_EQUAL(
             mproc_listener_create(&listener, &(mproc_listener_options){.address = bad[i]}),
@@ -305,13 +303,18 @@ typedef struct waiter {
     apr_thread_t *thread;
 } waiter;
 
+static int wait_for_it(const waiter *me)
+{
+    mproc_value value;
+    mproc_connection *got = NULL;
+    return me->listener != NULL ? mproc_listener_accept(me->listener, &got, MPROC_FOREVER)
+                                : mproc_connection_recv(me->connection, &value, MPROC_FOREVER);
+}
+
 static void *APR_THREAD_FUNC run_waiter(apr_thread_t *thread, void *arg)
 {
     waiter *me = arg;
-    mproc_value value;
-    mproc_connection *got = NULL;
-    me->rc = me->listener != NULL ? mproc_listener_accept(me->listener, &got, MPROC_FOREVER)
-                                  : mproc_connection_recv(me->connection, &value, MPROC_FOREVER);
+    me->rc = wait_for_it(me);
     (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }

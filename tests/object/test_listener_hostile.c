@@ -60,8 +60,8 @@ static void test_hostile__silent_ones_stop_nobody(void)
 {
     const size_t count = (size_t)testlib_count(200, 10000);
     mplat_stream *silent[2 * MOST] = {NULL};
-    mproc_listener *listener = listen_with(&(mproc_listener_options){
-        KEY, .max_handshakes = MOST, .handshake_timeout = MPROC_FOREVER});
+    mproc_listener *listener = listen_with(
+        &(mproc_listener_options){KEY, .max_handshakes = MOST, .handshake_timeout = MPROC_FOREVER});
     for (size_t i = 0; i < count; i++) {
         mplat_stream **place = &silent[i % MPROC__COUNT(silent)];
         mplat_stream_close(*place);
@@ -85,8 +85,8 @@ static void test_hostile__silent_ones_stop_nobody(void)
 static void test_hostile__slow_ones_are_dropped_in_time(void)
 {
     mproc_connection *nobody = NULL;
-    mproc_listener *listener = listen_with(&(mproc_listener_options){
-        .address = "tcp:127.0.0.1:0", KEY, .handshake_timeout = BRIEF});
+    mproc_listener *listener = listen_with(
+        &(mproc_listener_options){.address = "tcp:127.0.0.1:0", KEY, .handshake_timeout = BRIEF});
     mplat_stream *silent = connect_raw(listener);
     mplat_stream *slow = connect_raw(listener);
     CU_ASSERT_EQUAL(write_raw(slow, "\0\0", 2), MPROC_OK); // that buys no time
@@ -113,8 +113,12 @@ static void test_hostile__garbage_is_refused(void)
         {"\x7f\xff\xff\xff", 4},
         {"\x80\0\0\0", 4},
         {"\0\0\1\1", 4}, // 257
-        {"\0\0\0\x10" "0123456789abcdef", 20},
-        {"\0\0\0\x09" "#WELCOME#", 13},
+        {"\0\0\0\x10"
+         "0123456789abcdef",
+         20},
+        {"\0\0\0\x09"
+         "#WELCOME#",
+         13},
         {zeroes, sizeof(zeroes)},
     };
     mproc_listener *listener =
@@ -139,7 +143,11 @@ static void test_hostile__half_of_it_and_gone(void)
     for (uint64_t i = 0; i < 5; i++) {
         mplat_stream *stream = connect_raw(listener);
         accept_nobody(listener);
-        CU_ASSERT_EQUAL(write_raw(stream, "\0\0\0\x10" "01234", 2 * i + 1), MPROC_OK);
+        CU_ASSERT_EQUAL(write_raw(stream,
+                                  "\0\0\0\x10"
+                                  "01234",
+                                  2 * i + 1),
+                        MPROC_OK);
         mplat_stream_close(stream);
         while (info_of(listener).refused == i) {
             mproc_connection *nobody = NULL;
@@ -157,8 +165,7 @@ static void test_hostile__halves_are_kept(void)
     mproc_connection *ours = NULL;
     char text[8];
     size_t size = 0;
-    mproc_listener *listener =
-        listen_with(&(mproc_listener_options){.address = "tcp:127.0.0.1:0"});
+    mproc_listener *listener = listen_with(&(mproc_listener_options){.address = "tcp:127.0.0.1:0"});
     mplat_stream *stream = connect_raw(listener);
     CU_ASSERT_EQUAL_FATAL(mproc_listener_accept(listener, &ours, LIMIT), MPROC_OK);
     for (size_t i = 0; i < 9; i++) {
@@ -181,16 +188,20 @@ static void test_hostile__halves_are_kept(void)
 }
 
 /* What a listener that is none says to a client. */
-static void *APR_THREAD_FUNC run_impostor(apr_thread_t *thread, void *arg)
+static void be_impostor(mplat_stream *listener)
 {
     mplat_stream *stream = NULL;
-    mplat_stream *listener = arg;
     bool is_ready;
     while (mplat_accept(listener, &stream) == MPROC_ETIMEDOUT) {
         (void)mplat_stream_wait(&listener, &is_ready, 1, MPLAT_NO_HANDLE, mplat_now() + LIMIT);
     }
     (void)write_raw(stream, "HTTP/1.1 400 Bad Request\r\n", 26);
     mplat_stream_close(stream);
+}
+
+static void *APR_THREAD_FUNC run_impostor(apr_thread_t *thread, void *arg)
+{
+    be_impostor(arg);
     (void)apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
@@ -206,8 +217,8 @@ static void test_hostile__a_client_is_not_taken_in(void)
     CU_ASSERT_EQUAL_FATAL(mproc__where_parse("tcp:127.0.0.1:0", &address), 0);
     CU_ASSERT_EQUAL_FATAL(mplat_listen(&address, 1, false, &listener, &address), 0);
     mproc__where_format(&address, where, sizeof(where));
-    CU_ASSERT_EQUAL_FATAL(
-        apr_thread_create(&thread, NULL, run_impostor, listener, test_pool()), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(apr_thread_create(&thread, NULL, run_impostor, listener, test_pool()),
+                          APR_SUCCESS);
     CU_ASSERT_EQUAL(mproc_client_connect(&connection, where, &with_key, LIMIT), MPROC_ETOOBIG);
     (void)apr_thread_join(&unused, thread);
     mplat_stream_close(listener);

@@ -45,8 +45,8 @@ static void start_python(python *me, const char *role, const char *form, const c
         options->authkey != NULL ? hex(me->pool, options->authkey, options->authkey_size) : NULL,
         NULL};
     CU_ASSERT_EQUAL_FATAL(apr_procattr_create(&attributes, me->pool), APR_SUCCESS);
-    CU_ASSERT_EQUAL_FATAL(
-        apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE), APR_SUCCESS);
+    CU_ASSERT_EQUAL_FATAL(apr_procattr_io_set(attributes, APR_NO_PIPE, APR_FULL_BLOCK, APR_NO_PIPE),
+                          APR_SUCCESS);
     CU_ASSERT_EQUAL_FATAL(apr_procattr_cmdtype_set(attributes, APR_PROGRAM_PATH), APR_SUCCESS);
     CU_ASSERT_EQUAL_FATAL(
         apr_proc_create(&me->process, "python3", args, NULL, attributes, me->pool), APR_SUCCESS);
@@ -101,8 +101,7 @@ static const char *path(const char *name)
 
 /* ---- Python as client ------------------------------------------------------------------------ */
 
-static void serve_python(const char *address, const char *form,
-                         const mproc_client_options *options)
+static void serve_python(const char *address, const char *form, const mproc_client_options *options)
 {
     python peer;
     mproc_connection *connection = NULL;

@@ -87,8 +87,8 @@ static int listen_and_stay(const mproc_args *args)
     const char *address;
     mproc_listener *listener;
     CHILD_CHECK(MPROC_UNPACK(args, &block, &address) == 0);
-    CHILD_CHECK(mproc_listener_create(
-                    &listener, &(mproc_listener_options){.address = address}) == 0);
+    CHILD_CHECK(mproc_listener_create(&listener, &(mproc_listener_options){.address = address}) ==
+                0);
     add_word(words_of(block));
     return stay();
 }
@@ -127,8 +127,8 @@ static void test_unix__tells_what_is_too_long(void)
     CU_ASSERT_EQUAL(mproc_listener_create(&listener, &(mproc_listener_options){.address = longest}),
                     MPROC_EEXIST);
     mproc_listener_close(listener);
-    CU_ASSERT_EQUAL(mproc_listener_create(&listener, &(mproc_listener_options){
-                                                         .address = "unix:/nowhere/at/all"}),
+    CU_ASSERT_EQUAL(mproc_listener_create(
+                        &listener, &(mproc_listener_options){.address = "unix:/nowhere/at/all"}),
                     MPROC_ENOENT);
     CU_ASSERT_EQUAL(
         mproc_listener_create(&listener, &(mproc_listener_options){.address = "pipe:x"}),
@@ -179,8 +179,7 @@ static void test_unix__turns_other_users_away(void)
     CU_ASSERT(code == -MPROC_ECLOSED || code == -MPROC_EPEER);
     mproc_listener_close(listener);
     listener = listen_with(&(mproc_listener_options){.is_public = true});
-    child =
-        start_with(connect_as_nobody, MPROC_ARGS(mproc_listener_address(listener)), &as_nobody);
+    child = start_with(connect_as_nobody, MPROC_ARGS(mproc_listener_address(listener)), &as_nobody);
     CU_ASSERT_EQUAL_FATAL(mproc_listener_accept(listener, &connection, LIMIT), MPROC_OK);
     mproc_peer peer;
     CU_ASSERT_EQUAL(mproc_connection_get_peer(connection, &peer), MPROC_OK);
@@ -236,8 +235,8 @@ static void test_unix__copies_do_not_keep_it(void)
     connect_both(listener, &without_key, &ours, &theirs);
     CU_ASSERT_EQUAL(mproc_connection_handle(ours, &handles[0]), MPROC_OK);
     CU_ASSERT_EQUAL(mproc_connection_handle(theirs, &handles[1]), MPROC_OK);
-    CU_ASSERT_EQUAL(
-        end_of(start(count_descriptors, MPROC_ARGS((int)handles[0], (int)handles[1]))), 0);
+    CU_ASSERT_EQUAL(end_of(start(count_descriptors, MPROC_ARGS((int)handles[0], (int)handles[1]))),
+                    0);
     mproc_connection_close(ours);
     mproc_connection_close(theirs);
     mproc_listener_close(listener);
