@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_channel.c: messages from process to process, through queues.
+ * bench_channel.c: messages from process to process, through queues and pipes.
  *
  * README.md explains cases and subjects; channel/channel.h how they are made.
  */
@@ -19,7 +19,7 @@
 #define BENCH_SOURCE_DIR "."
 #endif
 
-enum { MAX_JOBS = 96 };
+enum { MAX_JOBS = 112 };
 
 const bench_role_fn bench_roles[] = {
     [CHANNEL_PAIRS] = bench_pair,
@@ -28,7 +28,8 @@ const bench_role_fn bench_roles[] = {
 
 const struct bench_pair_way *bench_pair_way(size_t number)
 {
-    const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_system_pairs};
+    const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_pipe_pairs,
+                                                  channel_system_pairs};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct bench_pair_way *way = lists[i]; way->subject; way++) {
             if (number-- == 0) {
@@ -41,7 +42,8 @@ const struct bench_pair_way *bench_pair_way(size_t number)
 
 const struct channel_way *channel_way(size_t number)
 {
-    const struct channel_way *const lists[] = {channel_mproc_ways, channel_system_ways};
+    const struct channel_way *const lists[] = {channel_mproc_ways, channel_pipe_ways,
+                                               channel_system_ways};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         for (const struct channel_way *way = lists[i]; way->subject; way++) {
             if (number-- == 0) {

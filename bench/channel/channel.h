@@ -2,7 +2,7 @@
 /*
  * channel.h: what bench_channel compares, and how it measures.
  *
- * ways_mproc.c is for every system; ways_posix.c and ways_win32.c are twins: what the system itself
+ * ways_mproc.c and ways_pipe.c are for every system; ways_posix.c and ways_win32.c are twins: what the system itself
  * offers. The processes of a run are a crew (../support/crew.h), members with even numbers produce.
  */
 #ifndef MPROC_BENCH_CHANNEL_H
@@ -46,12 +46,14 @@ struct channel_way {
 
 /* All ways of a file, up to one without subject. */
 extern const struct channel_way channel_mproc_ways[];
+extern const struct channel_way channel_pipe_ways[];
 extern const struct channel_way channel_system_ways[];
 
 /* By a number that is the same in all processes of this program; NULL: no more. */
 const struct channel_way *channel_way(size_t number);
 
 extern const struct bench_pair_way channel_mproc_pairs[];
+extern const struct bench_pair_way channel_pipe_pairs[];
 extern const struct bench_pair_way channel_system_pairs[];
 
 /* open_NAME_pair, post_NAME and wait_NAME for a struct bench_pair_way, of those of a struct channel_way. */

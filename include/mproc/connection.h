@@ -182,8 +182,13 @@ MPROC_API MPROC_NODISCARD int mproc_connection_attach(mproc_connection **ret_con
                                                       const mproc_connection *connection);
 
 /**
- * Give up this process's hold on the connection, as mproc_lock_close. What has been sent is not lost by
- * that. With the last hold this end is gone.
+ * Give up this process's hold on the connection. What has been sent is not lost by that. With the last
+ * hold this end is gone.
+ *
+ * Python: Connection.close()
+ *
+ * @param connection  NULL is fine. Of one that was unpacked from arguments or from a value, the hold is
+ *                    given up at once; the handle, no longer to be used, stays theirs
  */
 MPROC_API void mproc_connection_close(mproc_connection *connection);
 

@@ -246,6 +246,32 @@ uint64_t *mproc__block_slot(uint64_t container, uint32_t index)
     return references_of(head_at(container)) + index;
 }
 
+/** A block's last reference goes, in a transaction. */
+static void drop_last_reference(mproc__txn *txn, struct mproc__block_shm *head)
+{
+    uint64_t n = head->references - 1;
+    uint64_t held = references_of(head)[n];
+    mproc__txn_set(txn, &head->references, n);
+    if (held != 0) { // a slot may hold nothing
+        mproc__block_count(txn, held, -1);
+    }
+    mproc__txn_commit(txn);
+}
+
+void mproc__block_empty(uint64_t container)
+{
+    struct mproc__block_shm *head = head_at(container);
+    if (mproc__load64_acquire(&head->references) == 0) {
+        return;
+    }
+    mproc__family_lock();
+    while (head->references > 0) {
+        mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
+        drop_last_reference(&txn, head);
+    }
+    mproc__family_unlock();
+}
+
 void mproc__block_open_slots(uint64_t container, uint32_t count)
 {
     mproc__family_lock();
@@ -364,13 +390,7 @@ void mproc__graveyard_empty(void)
         if (head->references > 0) {
             tell_others(head);
             // What it held goes first, one at a time; those that die thereby come to lie on top.
-            uint64_t n = head->references - 1;
-            uint64_t held = references_of(head)[n];
-            mproc__txn_set(&txn, &head->references, n);
-            if (held != 0) { // a slot may hold nothing
-                mproc__block_count(&txn, held, -1);
-            }
-            mproc__txn_commit(&txn);
+            drop_last_reference(&txn, head);
             continue;
         }
         if (drop_contents(&txn, head)) {

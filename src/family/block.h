@@ -81,6 +81,9 @@ void mproc__block_drop(uint64_t offset, uint64_t *word, uint64_t value);
 /** The block that `container` has come to hold as its index-th one; 0: it holds fewer. */
 uint64_t mproc__block_part(uint64_t container, uint32_t index);
 
+/** Have a block, which the caller holds and nobody else looks into, hold no others any more. */
+void mproc__block_empty(uint64_t container);
+
 /**
  * Have a block that the caller alone holds, and that holds nothing yet, hold blocks in `count` words of
  * its own, its first ones, which can change: 0, or the offset of a block that they hold.

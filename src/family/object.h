@@ -38,6 +38,7 @@ struct mproc_object {
     uint64_t offset; /**< of the object's block */
     void *shm;       /**< its payload, as this process has it mapped */
     uint32_t epoch;  /**< whose ledger that is: a copy of the process must not give it back */
+    bool is_lent;    /**< a value that was read owns it: see mproc__object_let_go */
     void *local;     /**< what it has in this process alone, as its kind needs it, see object.c */
     struct mproc_object *part; /**< handle of an object inside, made when it is first asked for */
     struct mproc__trace
@@ -73,7 +74,7 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object);
 /** Have the block, whose mproc__hold is `hold`, hold an object of a value that is written to it. */
 int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_reference);
 
-/** mproc__object_attach for an object of a value that is read; `unused` is. */
+/** mproc__object_attach for an object of a value that is read, and owns it; `unused` is. */
 int mproc__object_receive(void *unused, uint64_t reference, struct mproc_object **ret_object);
 
 /** The handle of the object at `offset` inside `object`; closed with it. NULL: no memory for it. */
@@ -81,6 +82,12 @@ struct mproc_object *mproc__object_part(struct mproc_object *object, uint64_t of
 
 /** How sentences name a kind: "a lock". */
 const char *mproc__object_text(uint32_t kind);
+
+/**
+ * What closing it means to the program: of a handle that a value owns, the hold is given up at once, and the
+ * handle stays, good for nothing, until the value closes it. NULL is fine.
+ */
+void mproc__object_let_go(struct mproc_object *object);
 
 /** Close any object's handle; NULL is fine. */
 void mproc__object_close(struct mproc_object *object);

@@ -132,7 +132,7 @@ static int copy_object(mproc__zone *zone, mproc_value *copy, const mproc_value *
     if (place == NULL) {
         return changed_meanwhile();
     }
-    int rc = mproc__object_attach(value->as.object->offset, place);
+    int rc = mproc__object_receive(NULL, value->as.object->offset, place);
     copy->as.object = *place;
     return rc;
 }

@@ -52,7 +52,7 @@ static int refer(void *arg, struct mproc_object *object, uint64_t *ret_reference
 static int attach(void *arg, uint64_t reference, struct mproc_object **ret_object)
 {
     (void)arg;
-    return mproc__object_attach(reference, ret_object);
+    return mproc__object_receive(NULL, reference, ret_object);
 }
 
 int mproc__value_size(const mproc_value *value, size_t *ret_size, size_t *ret_objects)

@@ -119,6 +119,7 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
     if (rc < 0) {
         return fail(string_at(base, start.name_at));
     }
+    mproc__block_empty(hold.offset); // what it held has handles now, which can be closed
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
     const mproc_args list = {.count = args.as.list.count, .items = args.as.list.items};
     int code = 0;

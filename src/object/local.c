@@ -64,6 +64,7 @@ static void run(mproc_process *process)
         rc = mproc__start_args(mproc__block_at(local->start.offset), &args);
     }
     if (rc >= 0) {
+        mproc__block_empty(local->start.offset); // what it held has handles now
         const mproc_args list = {.count = args.as.list.count, .items = args.as.list.items};
         local->was_reached = true;
         local->code = mproc__exit_code(local->function(&list));

@@ -143,21 +143,45 @@ int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_r
 int mproc__object_receive(void *unused, uint64_t reference, struct mproc_object **ret_object)
 {
     (void)unused;
-    return mproc__object_attach(reference, ret_object);
+    int rc = mproc__object_attach(reference, ret_object);
+    if (rc >= 0) {
+        (*ret_object)->is_lent = true;
+    }
+    return rc;
+}
+
+static void give_up(struct mproc_object *object)
+{
+    MPROC__CHECK(is_object_kind(object->kind));
+    mproc__leaks_drop(object);
+    bool is_held = object->epoch == mproc__handle_epoch();
+    leave_local(object, is_held);
+    if (is_held && mproc__family_enter() >= 0) {
+        mproc__block_release((mproc__hold){object->offset, object->ledger});
+    }
+    close_local(object, is_held);
+    object->offset = 0;
+    object->shm = NULL;
 }
 
 static void close_alone(struct mproc_object *object)
 {
     if (object != NULL) {
-        MPROC__CHECK(is_object_kind(object->kind));
-        mproc__leaks_drop(object);
-        bool is_held = object->epoch == mproc__handle_epoch();
-        leave_local(object, is_held);
-        if (is_held && mproc__family_enter() >= 0) {
-            mproc__block_release((mproc__hold){object->offset, object->ledger});
+        if (object->offset != 0) {
+            give_up(object);
         }
-        close_local(object, is_held);
         mproc__free(object);
+    }
+}
+
+void mproc__object_let_go(struct mproc_object *object)
+{
+    if (object != NULL && object->is_lent) {
+        if (object->offset != 0) {
+            give_up(object);
+        }
+    } else {
+        mproc__object_close(object);
     }
 }
 
@@ -230,7 +254,7 @@ static mproc_value value_of(struct mproc_object *object)
     }                                                                                            \
     void mproc_##name##_close(mproc_##name *(name))                                              \
     {                                                                                            \
-        mproc__object_close((name) != NULL ? &(name)->object : NULL);                            \
+        mproc__object_let_go((name) != NULL ? &(name)->object : NULL);                           \
     }                                                                                            \
     mproc_value mproc_value_##name(mproc_##name *(name))                                         \
     {                                                                                            \

@@ -430,6 +430,56 @@ static void test_pipe__who_sleeps_learns_of_a_kill(void)
     CU_ASSERT(is_same_arena(&before, &after));
 }
 
+/** Close the end that was an argument, and stay. */
+static int close_and_stay(const mproc_args *args)
+{
+    mproc_connection *connection;
+    mproc_connection *again;
+    CHILD_CHECK(MPROC_UNPACK(args, &connection) == 0);
+    CHILD_CHECK(mproc_connection_attach(&again, connection) == 0);
+    mproc_connection_close(connection);
+    CHILD_CHECK(mproc_connection_send(again, MPROC_VALUE(1), LIMIT) == 0);
+    mproc_connection_close(again);
+    (void)stay();
+    return 0;
+}
+
+static void test_pipe__an_arguments_end_can_be_closed(void)
+{
+    mproc_connection *ours;
+    mproc_connection *theirs;
+    mproc_value value;
+    make(&ours, &theirs);
+    mproc_process *child = start(close_and_stay, MPROC_ARGS(theirs));
+    mproc_connection_close(theirs);
+    CU_ASSERT_EQUAL(mproc_connection_recv(ours, &value, LIMIT), MPROC_OK);
+    expect_end(ours);
+    CU_ASSERT_EQUAL(mproc_process_is_alive(child), 1);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    mproc_connection_close(ours);
+}
+
+/** An end that came in a value can be closed before the value. */
+static void test_pipe__a_values_end_can_be_closed(void)
+{
+    mproc_connection *first;
+    mproc_connection *second;
+    mproc_connection *received;
+    mproc_value value;
+    make(&first, &second);
+    CU_ASSERT_EQUAL(mproc_connection_send(first, MPROC_LIST(first, "text"), LIMIT), MPROC_OK);
+    mproc_connection_close(first);
+    CU_ASSERT_EQUAL_FATAL(mproc_connection_recv(second, &value, LIMIT), MPROC_OK);
+    received = (mproc_connection *)value.as.list.items[0].as.object;
+    CU_ASSERT_EQUAL(mproc_connection_poll(second, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    mproc_connection_close(received);
+    expect_end(second);
+    CU_ASSERT_EQUAL(strcmp(value.as.list.items[1].as.string.data, "text"), 0);
+    mproc_value_clear(&value);
+    mproc_connection_close(second);
+}
+
 static int keep_it(const mproc_args *args)
 {
     mproc_connection *connection;
@@ -578,7 +628,9 @@ static int await_one(const mproc_args *args)
         return -mproc_connection_recv_bytes(connection, &value, 1, NULL, LIMIT);
     default:
         CHILD_CHECK(mproc_connection_recv(connection, &value, LIMIT) == 0);
-        return value.type == MPROC_BYTES && value.as.bytes.size == 5 ? 0 : 1;
+        CHILD_CHECK(value.type == MPROC_BYTES && value.as.bytes.size == 5);
+        mproc_value_clear(&value);
+        return 0;
     }
 }
 
@@ -629,6 +681,8 @@ static const testlib_case cases[] = {
     {"ends_go_through_pipes", test_pipe__ends_go_through_pipes},
     {"answers", test_pipe__answers},
     {"who_sleeps_learns_of_a_kill", test_pipe__who_sleeps_learns_of_a_kill},
+    {"an_arguments_end_can_be_closed", test_pipe__an_arguments_end_can_be_closed},
+    {"a_values_end_can_be_closed", test_pipe__a_values_end_can_be_closed},
     {"who_asks_learns_of_a_kill", test_pipe__who_asks_learns_of_a_kill},
     {"an_end_on_its_way_goes_with_it", test_pipe__an_end_on_its_way_goes_with_it},
     {"many_have_the_same_end", test_pipe__many_have_the_same_end},
