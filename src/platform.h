@@ -560,7 +560,10 @@ void mplat_stream_interrupt(mplat_stream *stream);
 /** Whose process is at the other end; what cannot be found out is unknown. */
 void mplat_stream_peer(const mplat_stream *stream, mplat_peer *ret_peer);
 
-/** What poll() and its kin can wait for; none where there is no such thing. Stays the stream's. */
+/**
+ * What the system's own calls can wait for: after mplat_stream_read has found nothing, it tells when there
+ * is something. Stays the stream's.
+ */
 mplat_handle mplat_stream_handle(const mplat_stream *stream);
 
 /** Close; the name of a listener goes with it. NULL is fine. */

@@ -87,13 +87,14 @@ static int greet(mproc_listener *listener, mproc__wire *wire)
     mproc__auth_reply reply;
     guest made = {.wire = wire, .deadline = mplat_now() + listener->patience};
     int rc = mproc__auth_begin(&made.auth, true, listener->key, listener->key_size, &reply);
-    if (rc >= 0) {
-        rc = mproc__wire_send(wire, reply.data, reply.size, 0);
+    if (rc < 0) { // without random bytes there is no handshake
+        mproc__wire_close(wire);
+        return rc;
     }
-    if (rc < 0) {
+    if (mproc__wire_send(wire, reply.data, reply.size, 0) < 0) {
         mproc__wire_close(wire);
         count(&listener->refused);
-        return rc == MPROC_ESYSTEM ? rc : MPROC_OK; // without random bytes there is no handshake
+        return MPROC_OK;
     }
     if (listener->n_guests == listener->max_guests) {
         drop_oldest(listener);

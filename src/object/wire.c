@@ -280,12 +280,10 @@ static int transport_poll(mproc_connection *connection, mproc__deadline deadline
 static int transport_handle(const mproc_connection *connection, mproc_os_handle *ret_handle)
 {
     const mproc__wire *wire = mproc__wire_of(connection);
-    mplat_handle handle = wire != NULL ? mplat_stream_handle(wire->stream) : MPLAT_NO_HANDLE;
-    if (handle.os == MPLAT_NO_HANDLE.os) {
-        return mproc__fail(MPROC_ENOTSUP,
-                           "handle: there is none in this process that one could wait for");
+    if (wire == NULL) {
+        return mproc__fail(MPROC_ESTATE, "handle: the connection is another process's");
     }
-    *ret_handle = handle.os;
+    *ret_handle = mplat_stream_handle(wire->stream).os;
     return MPROC_OK;
 }
 

@@ -59,8 +59,7 @@ bool mplat_stream_has_messages(const mplat_stream *stream)
 
 mplat_handle mplat_stream_handle(const mplat_stream *stream)
 {
-    (void)stream;
-    return MPLAT_NO_HANDLE; // what it is ready for, only its reader finds out
+    return mproc__win_handle(stream->read.hEvent);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -379,6 +379,32 @@ static void test_listener__send_times_out(void)
     }
 }
 
+static void test_listener__can_be_waited_for(void)
+{
+    FOR_EACH_ADDRESS(address)
+    {
+        size_t index = 9;
+        mplat_handle handle = MPLAT_NO_HANDLE;
+        mproc_connection *ours;
+        mproc_connection *theirs;
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        connect_both(listener, &without_key, &ours, &theirs);
+        CU_ASSERT_EQUAL(mproc_connection_handle(ours, &handle.os), MPROC_OK);
+        for (int i = 0; i < 3; i++) {
+            CU_ASSERT_EQUAL(mproc_connection_poll(ours, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+            CU_ASSERT_EQUAL(mplat_sentinel_wait(&handle, 1, 0, &index), MPROC_ETIMEDOUT);
+            CU_ASSERT_EQUAL(mproc_connection_send_bytes(theirs, "x", 1, LIMIT), MPROC_OK);
+            CU_ASSERT_EQUAL(mplat_sentinel_wait(&handle, 1, mplat_now() + LIMIT, &index), 0);
+            mproc_value value = MPROC_NIL_VALUE;
+            CU_ASSERT_EQUAL(mproc_connection_recv_bytes(ours, &value, 1, NULL, LIMIT), MPROC_OK);
+            mproc_value_clear(&value);
+        }
+        mproc_connection_close(ours);
+        mproc_connection_close(theirs);
+        mproc_listener_close(listener);
+    }
+}
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 static int try_connection(const mproc_args *args)
@@ -390,7 +416,7 @@ static int try_connection(const mproc_args *args)
     CHILD_CHECK(mproc_connection_send(connection, MPROC_VALUE(1), LIMIT) == MPROC_ESTATE);
     CHILD_CHECK(mproc_connection_recv(connection, &value, LIMIT) == MPROC_ESTATE);
     CHILD_CHECK(mproc_connection_poll(connection, LIMIT) == MPROC_ESTATE);
-    CHILD_CHECK(mproc_connection_handle(connection, &handle) == MPROC_ENOTSUP);
+    CHILD_CHECK(mproc_connection_handle(connection, &handle) == MPROC_ESTATE);
     return 4;
 }
 
@@ -466,6 +492,7 @@ static const testlib_case cases[] = {
     {"leaves_its_address", test_listener__leaves_its_address},
     {"close_wakes_who_waits", test_listener__close_wakes_who_waits},
     {"send_times_out", test_listener__send_times_out},
+    {"can_be_waited_for", test_listener__can_be_waited_for},
     {"serves_processes", test_listener__serves_processes},
     {"leaks_nothing", test_listener__leaks_nothing},
 };
