@@ -42,6 +42,8 @@ class MprocConan(ConanFile):
 
     def requirements(self):
         self.requires("apr/1.7.6")
+        if self.settings.os != "Windows":
+            self.requires("openssl/[>=1.1 <4]")
 
     @property
     def _with_tests(self):
@@ -85,6 +87,6 @@ class MprocConan(ConanFile):
         self.cpp_info.set_property("cmake_target_name", "mproc::mproc")
         self.cpp_info.set_property("pkg_config_name", "mproc")
         if self.settings.os == "Windows":
-            self.cpp_info.system_libs = ["ws2_32", "advapi32"]
+            self.cpp_info.system_libs = ["ws2_32", "advapi32", "bcrypt"]
         else:
             self.cpp_info.system_libs = ["pthread", "dl"]

@@ -24,10 +24,13 @@ install(FILES
   DESTINATION "${cmake_dir}" COMPONENT Development)
 
 # What a static mproc needs of the system, as linker flags, for Libs.private.
+set(MPROC_PC_REQUIRES_PRIVATE "apr-1")
 set(MPROC_PC_LIBS_PRIVATE "")
 foreach(library IN LISTS MPROC_SYSTEM_LIBS)
   if(library STREQUAL "Threads::Threads")
     string(APPEND MPROC_PC_LIBS_PRIVATE " -pthread")
+  elseif(library STREQUAL "OpenSSL::Crypto")
+    set(MPROC_PC_REQUIRES_PRIVATE "apr-1 libcrypto")
   else()
     string(APPEND MPROC_PC_LIBS_PRIVATE " -l${library}")
   endif()

@@ -569,6 +569,147 @@ int mplat_bag_sweep(mplat_bag *bag, uint64_t n, mplat_bag_wanted_fn is_wanted);
 /** After a process died in one of these: take out what is in the bag twice. 0, or MPROC_ENOTSUP. */
 int mplat_bag_mend(mplat_bag *bag);
 
+/* ---- secrets --------------------------------------------------------------------------------- */
+
+/** What CPython's multiprocessing.connection authenticates with. */
+enum mplat_digest { MPLAT_MD5, MPLAT_SHA256, MPLAT_SHA384, MPLAT_SHA3_256, MPLAT_SHA3_384 };
+
+#define MPLAT_MAC_BYTES 48 /* of the longest one */
+
+/**
+ * The keyed hash (HMAC) of a message.
+ *
+ * @param ret_mac   room for MPLAT_MAC_BYTES
+ * @param ret_size  how many bytes it has
+ * @return 0; MPROC_ENOTSUP: this system has no such digest, or is not allowed to use it
+ */
+int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const void *message,
+               size_t size, unsigned char *ret_mac, size_t *ret_size);
+
+/** Bytes that nobody can foresee. 0, or MPROC_ESYSTEM: then there are none. */
+int mplat_random(void *ret_bytes, size_t size);
+
+/** Whether two secrets are equal, in a time that says nothing about where they differ. */
+bool mplat_secret_equal(const void *a, const void *b, size_t size);
+
+/** Overwrite a secret; no compiler takes that for superfluous. */
+void mplat_secret_clear(void *secret, size_t size);
+
+/* ---- streams to strangers -------------------------------------------------------------------- */
+
+/** How strangers meet. */
+enum mplat_family {
+    MPLAT_FAMILY_UNIX, /**< a path, or with '@' in front an abstract name */
+    MPLAT_FAMILY_PIPE, /**< a named pipe of Windows */
+    MPLAT_FAMILY_TCP,
+};
+
+/** Where. */
+typedef struct mplat_address {
+    enum mplat_family family;
+    char name[256]; /**< path, name without \\.\pipe\, or host */
+    uint16_t port;  /**< of TCP; 0 for a listener: any free one */
+} mplat_address;
+
+/** Who. */
+typedef struct mplat_peer {
+    int64_t pid;         /**< 0: unknown, on another machine */
+    int64_t user, group; /**< -1: unknown, or the system has no such numbers */
+} mplat_peer;
+
+/**
+ * A connection, or what listens for them; this process's alone, and not its copies'. One thread reads at
+ * a time, and one writes; others may interrupt.
+ */
+typedef struct mplat_stream mplat_stream;
+
+/** Make up an address of the system's own kind that nobody can foresee. */
+int mplat_address_choose(mplat_address *ret_address);
+
+/**
+ * Listen. A name that is left over from a dead owner is taken over.
+ *
+ * @param is_public    let other users of the system connect, too; TCP is public always
+ * @param ret_address  where: with the port that was chosen
+ * @return 0, MPROC_EEXIST (somebody listens there), MPROC_ETOOBIG (the name is too long for the system),
+ *         MPROC_ENOTSUP (no such family here), MPROC_EACCES, MPROC_ENOENT, MPROC_EMFILE, MPROC_ENOMEM
+ */
+int mplat_listen(const mplat_address *address, int backlog, bool is_public,
+                 mplat_stream **ret_listener, mplat_address *ret_address);
+
+/**
+ * Take the next one that has connected. Never waits.
+ *
+ * @return 0; MPROC_ETIMEDOUT (nobody); MPROC_EACCES (it was of another user, and has been turned away);
+ *         MPROC_EMFILE, MPROC_ENOMEM (whoever it is still waits)
+ */
+int mplat_accept(mplat_stream *listener, mplat_stream **ret_stream);
+
+/**
+ * Connect.
+ *
+ * @return 0, MPROC_ENOENT (nobody listens there), MPROC_ETIMEDOUT, MPROC_EACCES, MPROC_ETOOBIG,
+ *         MPROC_ENOTSUP, MPROC_EMFILE, MPROC_ENOMEM, MPROC_ESYSTEM
+ */
+int mplat_connect(const mplat_address *address, int64_t deadline, mplat_stream **ret_stream);
+
+/** Whether the system keeps messages apart: then one write makes one message. */
+bool mplat_stream_has_messages(const mplat_stream *stream);
+
+/**
+ * Take what has come, up to `size` bytes. Never waits.
+ *
+ * @param ret_size    how many; 0 only for an empty message
+ * @param ret_is_end  of a stream that has messages: whether one ends here
+ * @return 0; MPROC_ETIMEDOUT (nothing has come); MPROC_ECLOSED (nothing more comes); MPROC_EPEER (the
+ *         connection broke)
+ */
+int mplat_stream_read(mplat_stream *stream, void *data, size_t size, size_t *ret_size,
+                      bool *ret_is_end);
+
+/** A piece of what is to be written. */
+typedef struct mplat_piece {
+    const void *data;
+    size_t size;
+} mplat_piece;
+
+#define MPLAT_PIECES 2
+
+/**
+ * Write all of `count` pieces, one behind the other; of a stream that has messages: one.
+ *
+ * @param ret_written  how many bytes are on their way; also after a failure
+ * @return 0; MPROC_ETIMEDOUT; MPROC_EPEER (nobody reads any more); MPROC_ECLOSED (interrupted)
+ */
+int mplat_stream_write(mplat_stream *stream, const mplat_piece *pieces, size_t count,
+                       int64_t deadline, size_t *ret_written);
+
+/**
+ * Wait until one of the streams has something to read or somebody to accept, or has ended; or the
+ * sentinel has fired.
+ *
+ * @param ret_ready  for each stream, whether it is worth a try; may be so for no reason
+ * @param sentinel   may be none
+ * @return 0, MPROC_ETIMEDOUT or MPROC_ENOMEM
+ */
+int mplat_stream_wait(mplat_stream *const *streams, bool *ret_ready, size_t count,
+                      mplat_handle sentinel, int64_t deadline);
+
+/** End a connection in both directions: who waits in one of these calls returns, and who calls later. */
+void mplat_stream_interrupt(mplat_stream *stream);
+
+/** Whose process is at the other end; what cannot be found out is unknown. */
+void mplat_stream_peer(const mplat_stream *stream, mplat_peer *ret_peer);
+
+/**
+ * What the system's own calls can wait for: after mplat_stream_read has found nothing, it tells when there
+ * is something. Stays the stream's.
+ */
+mplat_handle mplat_stream_handle(const mplat_stream *stream);
+
+/** Close; the name of a listener goes with it. NULL is fine. */
+void mplat_stream_close(mplat_stream *stream);
+
 /* ---- code ------------------------------------------------------------------------------------ */
 
 #define MPLAT_BUILD_BYTES 32

@@ -18,6 +18,7 @@
 #include "mproc/handle.h"
 #include "mproc/latch.h"
 #include "mproc/list.h"
+#include "mproc/listener.h"
 #include "mproc/lock.h"
 #include "mproc/main.h"
 #include "mproc/named_lock.h"

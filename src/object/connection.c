@@ -12,6 +12,7 @@
 
 static const struct mproc__transport *const transports[] = {
     [MPROC__TRANSPORT_RING] = &mproc__transport_ring,
+    [MPROC__TRANSPORT_STREAM] = &mproc__transport_stream,
 };
 
 static const struct mproc__connection_shm *shm_of(const mproc_connection *connection)

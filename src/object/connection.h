@@ -21,7 +21,7 @@
 #include "object/message.h"
 
 /** connection_shm.transport: an index of the table in connection.c. */
-enum mproc__transport_number { MPROC__TRANSPORT_RING, MPROC__TRANSPORTS };
+enum mproc__transport_number { MPROC__TRANSPORT_RING, MPROC__TRANSPORT_STREAM, MPROC__TRANSPORTS };
 
 /* connection_shm.rights */
 #define MPROC__CONNECTION_READS 1u
@@ -91,7 +91,8 @@ struct mproc__connection_local {
     const struct mproc__transport *transport;
 };
 
-extern const struct mproc__transport mproc__transport_ring; /* pipe.c */
+extern const struct mproc__transport mproc__transport_ring;   /* pipe.c */
+extern const struct mproc__transport mproc__transport_stream; /* wire.c */
 
 /**
  * Make a connection, of which only the head is filled in.
