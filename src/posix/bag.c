@@ -11,6 +11,9 @@
  *           unwanted one goes to the end: first its copy is sent, then it is taken out.
  * Always    B1  what is wanted is in the bag, at every instant
  *           B2  at most one message is in it twice, and then it is the first and the last one
+ * Bounds    The kernel limits the bytes (net.core.wmem_max) and what a user may have on its way
+ *           (RLIMIT_NOFILE, but for root). At the second limit nothing can be moved: what is unwanted behind
+ *           a wanted one then stays until another one goes.
  * Death     Killed between copy and taking out leaves B2's pair, of which the heir removes one. When all
  *           members are gone, so are the sockets and what is in them.
  */
@@ -66,9 +69,15 @@ mplat_bag mproc__posix_bag_at(int in, int out)
 void mproc__posix_bag_make(mplat_bag *ret_bag)
 {
     int fds[2];
+    const int first = 0;
     *ret_bag = MPLAT_NO_BAG;
     if (mproc__posix_socketpair(fds, true) < 0) {
         return; // the family gets along without it
+    }
+    if (setsockopt(fds[1], SOL_SOCKET, SO_PEEK_OFF, &first, sizeof(first)) < 0) {
+        mproc__posix_close(fds[0]); // not quite Linux
+        mproc__posix_close(fds[1]);
+        return;
     }
     mproc__posix_share(fds[0]); // with copies, too
     const int wished = WISHED_BYTES;

@@ -65,7 +65,10 @@ static int import_socket(HANDLE copy, intptr_t *ret_native)
                           WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     }
     int error = WSAGetLastError();
-    (void)CloseHandle(copy);
+    // Where it has become a socket on the way the library must forget it; elsewhere it knows nothing of it.
+    if (closesocket((SOCKET)copy) != 0) {
+        (void)CloseHandle(copy);
+    }
     if (made == INVALID_SOCKET) {
         return error == WSAEMFILE
                    ? mproc__fail(MPROC_EMFILE, "there is no room for one more socket")
