@@ -187,5 +187,5 @@ int main(int argc, char **argv)
 {
     survivor_setup();
     (void)name(); // before there are copies, which have other numbers
-    return stepkill_main(argc, argv, "stress.stepkill_named", 3000);
+    return stepkill_main(argc, argv, "stress.stepkill_named", 2000);
 }
