@@ -47,7 +47,8 @@ enum mproc_status {
     MPROC_EPOISONED = -25, /**< What a strict lock guards was left broken by one who died. */
     MPROC_EEXIST = -26,    /**< Something of that name exists already. */
     MPROC_EBROKEN = -27, /**< The barrier or latch is broken: a party died, timed out or gave up. */
-    MPROC_ECLOSED = -28  /**< No more comes, or is taken: the queue has been shut down. */
+    /** No more comes, or is taken: the queue has been shut down, the connection's other end is gone. */
+    MPROC_ECLOSED = -28
 };
 
 /**

@@ -269,7 +269,7 @@ int mproc__ring_close(struct mproc__ring_shm *ring)
 /** Set the mark at a position that nobody else changes any more. */
 static void lose(uint64_t *position)
 {
-    mproc__store64_release(position, *position | MPROC__RING_CLOSED);
+    mproc__store64_release(position, mproc__load64_relaxed(position) | MPROC__RING_CLOSED);
     MPROC__KILLPOINT("ring.lost"); /* DEATH: who sleeps looks again */
     (void)mplat_wake(mproc__low32(position), INT32_MAX);
 }

@@ -406,15 +406,14 @@ static uint32_t look(const struct mproc_object *object)
 
 static bool is_ready(const struct mproc_object *object, uint32_t before)
 {
-    const struct queue_shm *shm = object->shm;
+    const mproc_queue *queue = (const mproc_queue *)(const void *)object;
     (void)before;
-    return mproc__ring_count(&shm->ring) > 0 || mproc__ring_is_closed(&shm->ring);
+    return mproc_queue_size(queue) > 0 || mproc_queue_is_shut_down(queue);
 }
 
 static void watch(struct mproc_object *object)
 {
-    struct queue_shm *shm = object->shm;
-    mproc__bell_watch(&shm->ring.getters);
+    mproc__bell_watch(&ring_of((const mproc_queue *)(const void *)object)->getters);
 }
 
 const struct mproc__waitable mproc__queue_waitable = {
