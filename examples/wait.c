@@ -43,33 +43,32 @@ int main(int argc, char **argv)
 
     mproc_queue *queues[CHILDREN];
     mproc_process *children[CHILDREN];
-    mproc_wait_item items[2 * CHILDREN]; // a child and its queue, and so on
+    mproc_wait_item items[2 * CHILDREN]; // a queue, its child, the next queue ...
+    size_t count = 0;
     for (int i = 0; i < CHILDREN; i++) {
+        int first = i * NUMBERS;
         if (mproc_queue_create(&queues[i], NULL) < 0) {
             return mproc_perror("queue");
         }
-        const mproc_args *args = MPROC_ARGS(queues[i], i * NUMBERS);
-        if (mproc_process_start(&children[i], work, args, NULL) < 0) {
+        if (mproc_process_start(&children[i], work, MPROC_ARGS(queues[i], first), NULL) < 0) {
             return mproc_perror("process");
         }
-        items[2 * i] = MPROC_WAIT_ITEM(children[i]);
-        items[2 * i + 1] = MPROC_WAIT_ITEM(queues[i]);
+        items[count++] = MPROC_WAIT_ITEM(queues[i]);
+        items[count++] = MPROC_WAIT_ITEM(children[i]);
     }
     int64_t sum = 0;
     int received = 0;
-    int left = CHILDREN;
-    while (left > 0) {
-        if (mproc_wait(items, 2 * (size_t)left, MPROC_FOREVER) < 0) {
+    while (count > 0) {
+        if (mproc_wait(items, count, MPROC_FOREVER) < 0) {
             return mproc_perror("wait");
         }
-        for (int i = left - 1; i >= 0; i--) {
-            mproc_wait_item *child = &items[2 * i];
-            // What a process has put before its end is there: so whether it has ended was asked first.
-            received += drain(child[1].as.queue, &sum);
-            if (child->is_ready) {
-                left--;
-                child[0] = items[2 * left];
-                child[1] = items[2 * left + 1];
+        for (size_t i = count; i > 0; i -= 2) {
+            mproc_wait_item *queue = &items[i - 2];
+            mproc_wait_item *child = &items[i - 1];
+            received += drain(queue->as.queue, &sum);
+            if (child->is_ready) { // so all that it has put was there before
+                *child = items[--count];
+                *queue = items[--count];
             }
         }
     }

@@ -99,7 +99,7 @@ struct mproc__family_shm {
     MPROC__ALIGNAS(64) struct mproc__heap_shm heap;
     MPROC__ALIGNAS(64) struct mproc__bag_shm bag;
     MPROC__ALIGNAS(64) struct mproc__journal_shm journal;
-    MPROC__ALIGNAS(64) uint32_t stir[MPROC__STIRS]; /**< for who waits for many, see stir.h */
+    uint32_t stir[MPROC__STIRS]; /**< for who waits for many, see stir.h */
 };
 
 _Static_assert(sizeof(struct mproc__family_shm) <= MPROC__MEMBERS_AT, "the header overlaps");

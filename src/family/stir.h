@@ -15,6 +15,7 @@
  *           sleep look again (watch.h), and leave their marks anew. Of one who is stopped there the watch
  *           sees nothing, for the stir has not changed: so nobody sleeps on one for longer than a slice
  *           of its own
+ * Model     tests/models/stir.pml
  */
 #ifndef MPROC_FAMILY_STIR_H
 #define MPROC_FAMILY_STIR_H

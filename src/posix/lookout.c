@@ -169,6 +169,7 @@ bool mplat_lookout_is_over(const mplat_lookout *lookout)
     return mproc__load32_acquire(&lookout->is_over) != 0;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): on other systems it is written to
 void mplat_lookout_end(mplat_lookout *lookout, bool *ready)
 {
     (void)ready; // to look takes nothing

@@ -78,7 +78,7 @@ static int look(const mplat_handle *handles, size_t count, size_t next, bool *re
     int n = 0;
     while (next < count) {
         batch b;
-        size_t place;
+        size_t place = 0;
         fill(&b, handles, count, ready, &next);
         int rc = b.count > 0 ? wait_few(&b, 0, &place) : 0;
         if (rc < 0) {
@@ -182,7 +182,7 @@ static int wait_once(const mplat_handle *handles, size_t count, int64_t deadline
 {
     batch b;
     size_t next = 0;
-    size_t place;
+    size_t place = 0;
     fill(&b, handles, count, ready, &next);
     int rc = wait_few(&b, mproc__win_milliseconds(deadline), &place);
     if (rc > 0) {

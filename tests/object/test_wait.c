@@ -529,12 +529,11 @@ static void test_wait__hundreds_of_queues(void)
 
 static void test_wait__hundreds_of_processes(void)
 {
+    static mproc_process *children[1000];
+    static mproc_wait_item items[1001];
     size_t count = (size_t)testlib_count(70, 1000);
     mproc_event *event = make_event();
     mproc_queue *queue = make_queue();
-    mproc_process **children = calloc(count, sizeof(*children));
-    mproc_wait_item *items = calloc(count + 1, sizeof(*items));
-    CU_ASSERT_FATAL(children != NULL && items != NULL);
     for (size_t i = 0; i < count; i++) {
         children[i] = start(await_event, MPROC_ARGS(event));
         items[i] = MPROC_WAIT_ITEM(children[i]);
@@ -557,8 +556,6 @@ static void test_wait__hundreds_of_processes(void)
     for (size_t i = 0; i < count; i++) {
         CU_ASSERT_EQUAL(end_of(children[i]), 0);
     }
-    free(items);
-    free(children);
     mproc_queue_close(queue);
     mproc_event_close(event);
 }
