@@ -71,13 +71,12 @@ struct mproc__ring_sum {
 
 /* What one side writes all the time shares a cache line with nothing that the other one needs. */
 struct mproc__ring_shm {
-    uint64_t max_items;             /**< constant */
-    uint32_t may_grow;              /**< constant */
+    uint64_t max_items; /**< constant */
+    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
+    uint32_t may_grow;  /**< constant */
     struct mproc__bell_shm getters; /**< for those who sleep on the tail */
     struct mproc__bell_shm putters; /**< ... on the head */
-    uint32_t reserved;
-    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
-    uint64_t reserved2[4];
+    uint32_t reserved[9];
 
     struct {
         struct mproc__mutex_shm mutex;
