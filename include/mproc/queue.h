@@ -189,6 +189,8 @@ MPROC_API int mproc_lease_acknowledge(mproc_lease *lease);
 /**
  * Put the item back to the front of the queue: somebody else is to deal with it. As
  * mproc_lease_acknowledge, but that nothing is done.
+ *
+ * @blocking for puts under way, as mproc_queue_put with MPROC_NOWAIT
  */
 MPROC_API int mproc_lease_return(mproc_lease *lease);
 
