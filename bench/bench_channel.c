@@ -148,7 +148,7 @@ static void add_alone(bench *b, size_t size, const char *what)
     size_t first = n_jobs;
     const struct channel_way *way;
     for (size_t i = 0; (way = channel_way(i)) != NULL; i++) {
-        if (way->only_size == 0 || way->only_size == size) {
+        if (channel_is_for(way, size)) {
             struct job *job = add_job(way->subject, what);
             job->arg.channel = (struct channel_probe){i, size, 1};
             job->probe = bench_add_probe(b, job->name, channel_run_alone, &job->arg.channel, 1);
@@ -170,13 +170,15 @@ static void add_stream_jobs(bench *b, size_t size, size_t n_pairs, const char *w
 {
     const struct channel_way *way;
     for (size_t i = 0; (way = channel_way(i)) != NULL; i++) {
-        if ((way->only_size == 0 || way->only_size == size) &&
-            (n_pairs == 1 || size <= way->largest_crowd)) {
+        if (channel_is_for(way, size) && (n_pairs == 1 || size <= way->largest_crowd)) {
             struct job *job = add_job(way->subject, what);
             job->arg.channel = (struct channel_probe){i, size, n_pairs};
             job->probe = bench_add_probe(b, job->name, channel_run_stream, &job->arg.channel,
                                          CHANNEL_FIGURES);
         }
+    }
+    if (size == CHANNEL_HUGE) {
+        return;
     }
     add_pythons(b, what, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1,
                 &(struct python_request){"stream", size, n_pairs, CHANNEL_FIGURES});
@@ -194,7 +196,7 @@ static void add_stream(bench *b, size_t size, const char *size_text, size_t n_pa
     char what[32];
     snprintf(what, sizeof what, "%s, %zu to %zu", size_text, n_pairs, n_pairs);
     add_stream_jobs(b, size, n_pairs, what);
-    if (size == CHANNEL_LARGE) {
+    if (size >= CHANNEL_LARGE) {
         add_rows(bench_add_case(b, "GB/s", BENCH_HIGHER, "%s: volume", what), first, CHANNEL_VOLUME,
                  "pipe");
     } else {
@@ -267,6 +269,7 @@ static void build(bench *b)
         add_stream(b, CHANNEL_MIDDLE, "4 KiB", n_pairs);
         add_stream(b, CHANNEL_LARGE, "1 MiB", n_pairs);
     }
+    add_stream(b, CHANNEL_HUGE, "64 MiB", 1);
     for (int setting = 0; setting < BENCH_SETTINGS; setting++) {
         add_pairs(b, (enum bench_setting)setting);
     }

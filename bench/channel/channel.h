@@ -18,9 +18,10 @@ enum {
     CHANNEL_SMALL = 64,
     CHANNEL_MIDDLE = 4096,
     CHANNEL_LARGE = 1 << 20,
-    CHANNEL_INT = 8,    /* an integer, or as many bytes */
-    CHANNEL_BATCH = 64, /* messages of a call that takes several */
-    CHANNEL_DEPTH = 256 /* messages that may be under way; 8 large ones */
+    CHANNEL_HUGE = 64 << 20, /* of these only ways that say so, and two under way */
+    CHANNEL_INT = 8,         /* an integer, or as many bytes */
+    CHANNEL_BATCH = 64,      /* messages of a call that takes several */
+    CHANNEL_DEPTH = 256      /* messages that may be under way; 8 large ones */
 };
 
 /* ---- ways to hand over messages ---- */
@@ -29,7 +30,7 @@ struct channel_way {
     const char *subject;
     bool is_object;       /* objects[] are handles of mproc */
     int option;           /* as the way pleases */
-    size_t only_size;     /* messages that it is for; 0: all */
+    size_t only_size;     /* messages that it is for; 0: all but huge ones */
     size_t batch;         /* messages that a call takes, or up to so many */
     size_t largest_crowd; /* messages up to which several may be at an end; 0: never */
 
@@ -47,6 +48,12 @@ struct channel_way {
 /* All ways of a file, up to one without subject. */
 extern const struct channel_way channel_mproc_ways[];
 extern const struct channel_way channel_system_ways[];
+
+/* Whether a way is for messages of a size. */
+static inline bool channel_is_for(const struct channel_way *way, size_t size)
+{
+    return way->only_size == size || (way->only_size == 0 && size < CHANNEL_HUGE);
+}
 
 /* By a number that is the same in all processes of this program; NULL: no more. */
 const struct channel_way *channel_way(size_t number);

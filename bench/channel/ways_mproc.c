@@ -20,8 +20,9 @@ static void close_queues(void *const objects[2])
 
 static int open_queues(const struct channel_way *way, size_t size, void *ret_objects[2])
 {
-    const mproc_queue_options options = {.max_items =
-                                             size < CHANNEL_LARGE ? (size_t)CHANNEL_DEPTH : 8};
+    const mproc_queue_options options = {.max_items = size < CHANNEL_LARGE  ? (size_t)CHANNEL_DEPTH
+                                                      : size < CHANNEL_HUGE ? 8
+                                                                            : 2};
     mproc_queue *queues[2] = {NULL, NULL};
     int rc = mproc_queue_create(&queues[0], &options);
     rc = rc < 0 ? rc : mproc_queue_create(&queues[1], &options);
@@ -136,6 +137,9 @@ const struct channel_way channel_mproc_ways[] = {
      close_queues, put_many, get_many},
     {"mproc, in place", true, 0, CHANNEL_LARGE, 1, SIZE_MAX, open_queues, close_queues,
      put_in_place, get_in_place},
+    {"mproc", true, 0, CHANNEL_HUGE, 1, SIZE_MAX, open_queues, close_queues, put_bytes, get_bytes},
+    {"mproc, in place", true, 0, CHANNEL_HUGE, 1, SIZE_MAX, open_queues, close_queues, put_in_place,
+     get_in_place},
     {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int},
     {0},
 };
