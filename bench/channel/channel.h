@@ -38,7 +38,7 @@ struct channel_way {
     const char *subject;
     bool is_object;       /* objects[] are handles of mproc */
     int option;           /* as the way pleases */
-    size_t only_size;     /* messages that it is for; 0: all */
+    size_t only_size;     /* messages that it is for; 0: all but huge ones */
     size_t batch;         /* messages that a call takes, or up to so many */
     size_t largest_crowd; /* messages up to which several may be at an end; 0: never */
 

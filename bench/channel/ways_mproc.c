@@ -135,6 +135,8 @@ const struct channel_way channel_mproc_ways[] = {
      close_queues, put_many, get_many, NULL},
     {"mproc, in place", true, 0, CHANNEL_LARGE, 1, SIZE_MAX, open_queues, close_queues,
      put_in_place, get_in_place, NULL},
+    {"mproc, in place", true, 0, CHANNEL_HUGE, 1, SIZE_MAX, open_queues, close_queues, put_in_place,
+     get_in_place, NULL},
     {"mproc value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_queues, close_queues, put_int, get_int,
      NULL},
     {0},

@@ -18,7 +18,8 @@
  * What has been put is there: put writes it to the queue itself before it returns, there is no thread
  * that would do so later. So a process may end right after it, and joining a process never waits for
  * those who are to read what it wrote. Whoever is killed at whatever instruction: each item whose put
- * returned is taken out by somebody once, and nobody waits for the dead.
+ * returned is taken out by somebody once, and nobody waits for the dead. An item that its taker had not
+ * dealt with when it was killed is gone with it, unless it was taken on lease: mproc_queue_get_leased.
  *
  * A queue that is in an item of its own, through others or not, lives until that item is taken out.
  */
@@ -188,6 +189,8 @@ MPROC_API int mproc_lease_acknowledge(mproc_lease *lease);
 /**
  * Put the item back to the front of the queue: somebody else is to deal with it. As
  * mproc_lease_acknowledge, but that nothing is done.
+ *
+ * @blocking for puts under way, as mproc_queue_put with MPROC_NOWAIT
  */
 MPROC_API int mproc_lease_return(mproc_lease *lease);
 

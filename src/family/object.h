@@ -16,15 +16,15 @@
 
 /** What a block of the arena is; part of its header, so that a reference can be checked. */
 enum mproc__kind {
-    MPROC__KIND_LEDGER = 1,  /**< private: a segment of a member's ledger */
-    MPROC__KIND_START = 2,   /**< private: what a starting process needs to know */
-    MPROC__KIND_TEST = 3,    /**< private: made by tests */
-    MPROC__KIND_ROOM = 4,    /**< private: more places, see room.h and marks.h */
-    MPROC__KIND_STORE = 5,   /**< private: memory of a dict or list, see store.h */
-    MPROC__KIND_SEGMENT = 6, /**< private: where a ring's messages lie, see ring.h */
-    MPROC__KIND_PARCEL = 7,  /**< private: a message that lies elsewhere */
-    MPROC__KIND_PIPE = 8,    /**< private: what connects two ends, see pipe.h */
-    MPROC__KIND_LEASE = 9, /**< private: a message that was taken and may come back, see lease.h */
+    MPROC__KIND_LEDGER = 1,    /**< private: a segment of a member's ledger */
+    MPROC__KIND_START = 2,     /**< private: what a starting process needs to know */
+    MPROC__KIND_TEST = 3,      /**< private: made by tests */
+    MPROC__KIND_ROOM = 4,      /**< private: more places, see room.h and marks.h */
+    MPROC__KIND_STORE = 5,     /**< private: memory of a dict or list, see store.h */
+    MPROC__KIND_SEGMENT = 6,   /**< private: where a ring's messages lie, see ring.h */
+    MPROC__KIND_PARCEL = 7,    /**< private: a message that lies elsewhere */
+    MPROC__KIND_PIPE = 8,      /**< private: what connects two ends, see pipe.h */
+    MPROC__KIND_LEASE = 9,     /**< private: a message that may come back, see lease.h */
     MPROC__KIND_LISTENER = 10, /**< private: the lock of a listener, which is no object itself */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),

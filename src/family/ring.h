@@ -17,7 +17,8 @@
  *           R2  a segment holds the positions [start, end); its successor, if any, starts at its end
  *           R3  a parcel is held by the ring if its record is between head and tail, or by put.parcel if
  *               put.parcel_at is the tail: then its producer has died or is about to commit it; and
- *               it is no longer if get.taken_at is the head's position + 1
+ *               it is no longer if get.taken_at is the head's position + 1. So is any message that was
+ *               taken on lease
  * Locks     put.mutex: tail, and the bytes beyond it; get.mutex: head. Never both at once.
  * Commit    of a message: the store of the tail; of its receipt: the store of the head, or, for a
  *           parcel, the transaction that drops it
@@ -73,11 +74,11 @@ struct mproc__ring_sum {
 
 /* What one side writes all the time shares a cache line with nothing that the other one needs. */
 struct mproc__ring_shm {
-    uint64_t max_items;             /**< constant */
-    uint32_t may_grow;              /**< constant */
+    uint64_t max_items; /**< constant */
+    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
+    uint32_t may_grow;  /**< constant */
     struct mproc__bell_shm getters; /**< for those who sleep on the tail */
     struct mproc__bell_shm putters; /**< ... on the head */
-    uint64_t max_bytes; /**< constant, by who makes the ring; 0: no limit, and no sums are kept */
     uint64_t reserved;
 
     struct {

@@ -304,6 +304,7 @@ void mproc__ring_get_end(mproc__ring_end *end)
         // One large message may make room for many, or for others than the first one woken.
         uint64_t n_woken = ring->max_bytes != 0 ? UINT64_MAX : n;
         mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n_woken, end->notes);
+        mproc__gathering_count(&mproc__gathering_gets, &mproc__gathering_puts, n);
     }
 }
 

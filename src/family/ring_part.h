@@ -92,6 +92,30 @@ static inline uint64_t mproc__ring_words_for(uint64_t size)
     return 1 + (size + 7) / 8;
 }
 
+/**
+ * What a thread has put, or got, since it last had to wait for the other side, and whether it then lets
+ * things gather before it looks again. Two who follow each other from message to message spend their time
+ * with passing cache lines to and fro; a few messages later, one look finds all of them. Tried now and then,
+ * and kept up as long as it pays: who waits for single messages does not wait longer for them.
+ */
+struct mproc__gathering {
+    uint64_t n;
+    uint64_t n_without; /**< what n was when it did not pause */
+    int64_t pause_ns;   /**< 0: it does not */
+    uint32_t failures;  /**< trials that did not pay, one after the other */
+    uint32_t skips;     /**< waits until the next trial */
+};
+
+extern MPROC__THREAD_LOCAL struct mproc__gathering mproc__gathering_puts, mproc__gathering_gets;
+
+/** It has put or got n. Who does both waits for answers: these do not gather. */
+static inline void mproc__gathering_count(struct mproc__gathering *these,
+                                          struct mproc__gathering *others, uint64_t n)
+{
+    these->n += n;
+    others->n = 0;
+}
+
 /** The sum at a place, and the place it belongs to. */
 uint64_t mproc__ring_sum_at(const uint64_t *place, const struct mproc__ring_sum *sum,
                             uint64_t *ret_place);

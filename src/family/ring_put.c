@@ -291,20 +291,70 @@ void mproc__ring_put_end(mproc__ring_end *end)
     MPROC__KILLPOINT("ring.put");
     if (n > 0) {
         mproc__bell_ring(&ring->getters, mproc__low32(&ring->tail), n, end->notes);
+        mproc__gathering_count(&mproc__gathering_puts, &mproc__gathering_gets, n);
     }
 }
 
 /* ---- waiting, and closing --------------------------------------------------------------------- */
 
+/* Less than a sleep and its wake cost. */
+#define LONGEST_PAUSE_NS 2000
+
+/* So few in a row are not worth the way of the cache lines; of so many it takes none. */
+#define FEW 32
+#define MANY 256
+
+#define MOST_FAILURES 10
+
+MPROC__THREAD_LOCAL struct mproc__gathering mproc__gathering_puts, mproc__gathering_gets;
+
+/** How long to pause after n messages. */
+static int64_t find_pause(struct mproc__gathering *these, uint64_t n)
+{
+    if (these->pause_ns == 0) {
+        these->skips -= these->skips > 0 ? 1 : 0;
+        if (these->skips > 0 || n >= FEW) {
+            return 0;
+        }
+        these->n_without = n;
+        return LONGEST_PAUSE_NS;
+    }
+    if (n < 2 * these->n_without) {
+        these->failures += these->failures < MOST_FAILURES ? 1 : 0;
+        these->skips = 1u << these->failures;
+        return 0;
+    }
+    these->failures = 0;
+    return n > MANY ? these->pause_ns / 2 : these->pause_ns;
+}
+
+/** Before a look at the other side. */
+static void let_gather(struct mproc__gathering *these)
+{
+    uint64_t n = these->n;
+    these->n = 0;
+    if (n == 0 || !mplat_get_facts()->is_smp) {
+        return; // it looks again already
+    }
+    these->pause_ns = find_pause(these, n);
+    if (these->pause_ns > 0) {
+        for (int64_t end = mplat_now() + these->pause_ns; mplat_now() < end;) {
+            MPROC__PAUSE();
+        }
+    }
+}
+
 void mproc__ring_await_room(const mproc__ring_end *seen, mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = seen->ring;
+    let_gather(&mproc__gathering_puts);
     mproc__bell_await(&ring->putters, mproc__low32(&ring->head), (uint32_t)seen->other, deadline);
 }
 
 void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = seen->ring;
+    let_gather(&mproc__gathering_gets);
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
 }
 

@@ -246,6 +246,60 @@ static void test_queue_lease__outlives_its_process(void)
     check_taker(true);
 }
 
+/** The last one to hold the queue is a lease, whose holder dies. */
+static void test_queue_lease__goes_with_the_queue(void)
+{
+    mproc_arena_stats before = settled_stats();
+    mproc_queue *queue = make(0);
+    mproc_event *event = NULL;
+    CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), MPROC_OK);
+    put(queue, 0, 5);
+    mproc_process *child = start(take_some, MPROC_ARGS(queue, event, false, 3));
+    CU_ASSERT_EQUAL(mproc_event_wait(event, LIMIT), MPROC_OK);
+    mproc_queue_close(queue);
+    mproc_event_close(event);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    mproc_arena_stats after = settled_stats();
+    CU_ASSERT(is_same_arena(&before, &after));
+}
+
+static int stay_with(const mproc_args *args)
+{
+    mproc_event *event;
+    CHILD_CHECK(MPROC_UNPACK(args, &event) == 0 && mproc_event_set(event) == 0);
+    return stay();
+}
+
+/** A copy made by fork has what its original has; what that does with its leases counts, and once. */
+static void test_queue_lease__is_shared_with_a_copy(void)
+{
+    mproc_arena_stats before = settled_stats();
+    mproc_queue *queue = make(0);
+    mproc_event *event = NULL;
+    mproc_lease leases[2];
+    CU_ASSERT_EQUAL_FATAL(mproc_event_create(&event), MPROC_OK);
+    put(queue, 0, 2);
+    CU_ASSERT_EQUAL(lease(queue, &leases[0], MPROC_NOWAIT), 0);
+    CU_ASSERT_EQUAL(lease(queue, &leases[1], MPROC_NOWAIT), 1);
+    mproc_process *child = start(stay_with, MPROC_ARGS(event));
+    CU_ASSERT_EQUAL(mproc_event_wait(event, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_lease_acknowledge(&leases[0]), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_lease_return(&leases[1]), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_size(queue), 1);
+    CU_ASSERT_EQUAL(lease(queue, &leases[1], MPROC_NOWAIT), 1);
+    CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
+    CU_ASSERT_EQUAL(mproc_queue_join(queue, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(mproc_lease_acknowledge(&leases[1]), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_join(queue, MPROC_NOWAIT), MPROC_OK);
+    mproc_event_close(event);
+    mproc_queue_close(queue);
+    mproc_arena_stats after = settled_stats();
+    CU_ASSERT(is_same_arena(&before, &after));
+}
+
 /** Wait for an item at an empty queue. */
 static int wait_for_one(const mproc_args *args)
 {
@@ -357,6 +411,8 @@ static const testlib_case cases[] = {
     {"outlives_the_handle", test_queue_lease__outlives_the_handle},
     {"refuses_nonsense", test_queue_lease__refuses_nonsense},
     {"outlives_its_process", test_queue_lease__outlives_its_process},
+    {"goes_with_the_queue", test_queue_lease__goes_with_the_queue},
+    {"is_shared_with_a_copy", test_queue_lease__is_shared_with_a_copy},
     {"comes_to_who_sleeps", test_queue_lease__comes_to_who_sleeps},
     {"is_given_to_who_sleeps", test_queue_lease__is_given_to_who_sleeps},
     {"lets_join_end", test_queue_lease__lets_join_end},

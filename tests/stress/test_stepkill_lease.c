@@ -228,5 +228,5 @@ const size_t ops_count = MPROC__COUNT(ops_table);
 int main(int argc, char **argv)
 {
     survivor_setup();
-    return stepkill_main(argc, argv, "stress.stepkill_lease", 3000);
+    return stepkill_main(argc, argv, "stress.stepkill_lease", 1500);
 }
