@@ -66,6 +66,12 @@ static void test_listener__takes_messages_both_ways(void)
         CU_ASSERT_EQUAL(mproc_connection_recv(theirs, &value, LIMIT), MPROC_OK);
         CU_ASSERT(value.type == MPROC_LIST && value.as.list.count == 3);
         mproc_value_clear(&value);
+        mproc_value bytes = {.type = MPROC_BYTES};
+        bytes.as.bytes = mproc_bytes_of("abc", 3);
+        CU_ASSERT_EQUAL(mproc_connection_send(ours, bytes, LIMIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_connection_recv(theirs, &value, LIMIT), MPROC_OK);
+        CU_ASSERT(mproc_value_equal(&value, &bytes));
+        mproc_value_clear(&value);
         CU_ASSERT_EQUAL(mproc_connection_poll(theirs, MPROC_NOWAIT), MPROC_ETIMEDOUT);
         mproc_connection_close(theirs);
         CU_ASSERT_EQUAL(mproc_connection_poll(ours, LIMIT), MPROC_OK);
