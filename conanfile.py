@@ -86,7 +86,9 @@ class MprocConan(ConanFile):
         self.cpp_info.set_property("cmake_file_name", "mproc")
         self.cpp_info.set_property("cmake_target_name", "mproc::mproc")
         self.cpp_info.set_property("pkg_config_name", "mproc")
+        self.cpp_info.requires = ["apr::apr"]
         if self.settings.os == "Windows":
             self.cpp_info.system_libs = ["ws2_32", "advapi32", "bcrypt"]
         else:
+            self.cpp_info.requires.append("openssl::crypto")
             self.cpp_info.system_libs = ["pthread", "dl"]

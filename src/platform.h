@@ -574,17 +574,19 @@ int mplat_bag_mend(mplat_bag *bag);
 /** What CPython's multiprocessing.connection authenticates with. */
 enum mplat_digest { MPLAT_MD5, MPLAT_SHA256, MPLAT_SHA384, MPLAT_SHA3_256, MPLAT_SHA3_384 };
 
-#define MPLAT_MAC_BYTES 48 /* of the longest one */
+/** A keyed hash. */
+typedef struct mplat_mac {
+    unsigned char bytes[48]; /**< as many as the longest one has */
+    size_t size;
+} mplat_mac;
 
 /**
  * The keyed hash (HMAC) of a message.
  *
- * @param ret_mac   room for MPLAT_MAC_BYTES
- * @param ret_size  how many bytes it has
  * @return 0; MPROC_ENOTSUP: this system has no such digest, or is not allowed to use it
  */
 int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const void *message,
-               size_t size, unsigned char *ret_mac, size_t *ret_size);
+               size_t size, mplat_mac *ret_mac);
 
 /** Bytes that nobody can foresee. 0, or MPROC_ESYSTEM: then there are none. */
 int mplat_random(void *ret_bytes, size_t size);

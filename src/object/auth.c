@@ -71,8 +71,7 @@ static int send_challenge(mproc__auth *auth, mproc__auth_reply *reply)
 static int answer_challenge(mproc__auth *auth, const unsigned char *data, size_t size,
                             mproc__auth_reply *reply)
 {
-    unsigned char mac[MPLAT_MAC_BYTES];
-    size_t mac_size;
+    mplat_mac mac;
     const size_t prefix = strlen(CHALLENGE);
     if (!starts_with(data, size, CHALLENGE) || size - prefix < LEGACY_TEXT) {
         return mproc__fail(MPROC_EMALFORMED, "handshake: what came is no challenge");
@@ -88,13 +87,12 @@ static int answer_challenge(mproc__auth *auth, const unsigned char *data, size_t
     if (index < 0) {
         return mproc__fail(MPROC_ENOTSUP, "handshake: the other side wants an unknown digest");
     }
-    int rc =
-        mplat_hmac(digests[index].digest, auth->key, auth->key_size, data, size, mac, &mac_size);
+    int rc = mplat_hmac(digests[index].digest, auth->key, auth->key_size, data, size, &mac);
     if (rc >= 0) {
         if (!is_legacy) {
             put(reply, digests[index].name, strlen(digests[index].name));
         }
-        put(reply, mac, mac_size);
+        put(reply, mac.bytes, mac.size);
         auth->state = DUE_VERDICT;
     }
     return rc;
@@ -103,20 +101,20 @@ static int answer_challenge(mproc__auth *auth, const unsigned char *data, size_t
 /** Whether an answer proves that the other side knows the key. */
 static int check_answer(const mproc__auth *auth, const unsigned char *data, size_t size)
 {
-    unsigned char mac[MPLAT_MAC_BYTES];
-    size_t mac_size;
+    mplat_mac mac;
     int index = size == LEGACY_MAC ? 0 : find_digest(data, size);
     if (index < 0) {
         return mproc__fail(MPROC_EACCES, "handshake: what came is no answer to the challenge");
     }
     int rc = mplat_hmac(digests[index].digest, auth->key, auth->key_size, auth->text,
-                        auth->text_size, mac, &mac_size);
+                        auth->text_size, &mac);
     if (rc < 0) {
         return rc;
     }
     size_t prefix = size == LEGACY_MAC ? 0 : strlen(digests[index].name);
-    bool is_right = size - prefix == mac_size && mplat_secret_equal(data + prefix, mac, mac_size);
-    mplat_secret_clear(mac, sizeof(mac));
+    bool is_right =
+        size - prefix == mac.size && mplat_secret_equal(data + prefix, mac.bytes, mac.size);
+    mplat_secret_clear(&mac, sizeof(mac));
     return is_right ? MPROC_OK
                     : mproc__fail(MPROC_EACCES, "handshake: the other side has another key");
 }

@@ -19,6 +19,7 @@ void mproc__frame_init(mproc__frame *frame, bool is_bare, uint64_t most)
     frame->is_bare = is_bare;
     frame->has_size = is_bare;
     frame->most = most;
+    frame->ahead_bytes = sizeof(frame->ahead);
 }
 
 void mproc__frame_fini(mproc__frame *frame)
@@ -64,26 +65,28 @@ int mproc__frame_room(mproc__frame *frame, void **ret_place, size_t *ret_size)
 {
     MPROC__CHECK(frame->at == frame->end);
     // Straight into the message, where much of it is to come: at most as much as has come already.
-    if (!frame->is_bare && frame->has_size && missing(frame) >= MPROC__FRAME_AHEAD) {
+    if (!frame->is_bare && frame->has_size && missing(frame) >= frame->ahead_bytes) {
         if (frame->have == frame->capacity) {
             int rc = grow(frame, 1);
             if (rc < 0) {
                 return rc;
             }
         }
+        // The buffer may be a larger message's, before: not beyond the end of this one.
+        uint64_t end = frame->capacity < frame->size ? frame->capacity : frame->size;
         *ret_place = frame->data + frame->have;
-        *ret_size = (size_t)(frame->capacity - frame->have);
+        *ret_size = (size_t)(end - frame->have);
         return MPROC_OK;
     }
     frame->at = frame->end = 0;
     *ret_place = frame->ahead;
-    *ret_size = sizeof(frame->ahead);
+    *ret_size = frame->ahead_bytes;
     return MPROC_OK;
 }
 
 void mproc__frame_fill(mproc__frame *frame, size_t size, bool is_end)
 {
-    if (!frame->is_bare && frame->has_size && missing(frame) >= MPROC__FRAME_AHEAD) {
+    if (!frame->is_bare && frame->has_size && missing(frame) >= frame->ahead_bytes) {
         frame->have += size;
     } else {
         frame->end = size;

@@ -23,6 +23,7 @@ typedef struct mproc__frame {
     uint64_t most; /**< no message may be larger */
 
     unsigned char ahead[MPROC__FRAME_AHEAD]; /**< has come, and is not looked at yet: [at, end) */
+    size_t ahead_bytes;                      /**< how many are read at once; fewer in tests */
     size_t at, end;
     bool is_end; /**< bare: a message ends where `ahead` ends */
 

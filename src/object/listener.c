@@ -321,7 +321,7 @@ static int prepare(mproc_listener *listener, const mproc_listener_options *optio
     const size_t n = options->max_handshakes == 0 ? MAX_GUESTS : options->max_handshakes;
     listener->max_guests = n;
     listener->guests = mproc__calloc(n, sizeof(*listener->guests));
-    listener->streams = mproc__calloc(n + 1, sizeof(*listener->streams));
+    listener->streams = mproc__calloc(n + 1, sizeof(void *));
     listener->ready = mproc__calloc(n + 1, sizeof(*listener->ready));
     if (options->authkey != NULL) {
         listener->key = mproc__malloc(options->authkey_size);

@@ -12,9 +12,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <string.h>
 
 int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const void *message,
-               size_t size, unsigned char *ret_mac, size_t *ret_size)
+               size_t size, mplat_mac *ret_mac)
 {
     static const struct {
         const char *name;
@@ -35,10 +36,8 @@ int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const
             "OpenSSL refuses HMAC with %s; it may run in FIPS mode, which knows no MD5",
             table[digest].name);
     }
-    for (unsigned i = 0; i < length && i < MPLAT_MAC_BYTES; i++) {
-        ret_mac[i] = mac[i];
-    }
-    *ret_size = length;
+    memcpy(ret_mac->bytes, mac, length); // the longest of the table fits
+    ret_mac->size = length;
     return MPROC_OK;
 }
 

@@ -233,7 +233,7 @@ static int listen_at(const struct addrinfo *info, const mplat_address *address, 
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
-    } bound;
+    } bound = {.in6 = {0}};
     socklen_t size = sizeof(bound);
     int rc = make_socket(info->ai_family, false, &fd);
     if (rc < 0) {

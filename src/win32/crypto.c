@@ -13,7 +13,7 @@
 #include <limits.h>
 
 int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const void *message,
-               size_t size, unsigned char *ret_mac, size_t *ret_size)
+               size_t size, mplat_mac *ret_mac)
 {
     // By their names, for older headers lack the last two, as older systems do.
     static const struct {
@@ -39,7 +39,7 @@ int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const
         status = BCryptHashData(hash, (PUCHAR)(uintptr_t)message, (ULONG)size, 0);
     }
     if (status >= 0) {
-        status = BCryptFinishHash(hash, ret_mac, table[digest].bytes, 0);
+        status = BCryptFinishHash(hash, ret_mac->bytes, table[digest].bytes, 0);
     }
     if (hash != NULL) {
         (void)BCryptDestroyHash(hash);
@@ -47,7 +47,7 @@ int mplat_hmac(enum mplat_digest digest, const void *key, size_t key_size, const
     if (algorithm != NULL) {
         (void)BCryptCloseAlgorithmProvider(algorithm, 0);
     }
-    *ret_size = table[digest].bytes;
+    ret_mac->size = table[digest].bytes;
     return status >= 0 ? MPROC_OK
                        : mproc__fail(MPROC_ENOTSUP, "Windows refuses HMAC with %ls (status %#lx)",
                                      table[digest].name, (unsigned long)status);

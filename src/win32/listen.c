@@ -88,7 +88,7 @@ static int listen_at(const ADDRINFOA *info, const mplat_address *address, int ba
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
-    } bound;
+    } bound = {.in6 = {0}};
     int size = sizeof(bound);
     SOCKET made = make_socket(info);
     if (made == INVALID_SOCKET) {

@@ -198,7 +198,8 @@ int mplat_stream_wait(mplat_stream *const *streams, bool *ret_ready, size_t coun
         return mproc__fail(MPROC_ENOMEM, "no memory to wait for %zu connections", count);
     }
     for (size_t i = 0; i < count; i++) {
-        is_any = prepare_wait(streams[i]) || is_any;
+        ret_ready[i] = prepare_wait(streams[i]);
+        is_any = is_any || ret_ready[i];
         events[i] = mproc__win_handle(streams[i]->read.hEvent);
     }
     events[count] = sentinel;
@@ -207,7 +208,7 @@ int mplat_stream_wait(mplat_stream *const *streams, bool *ret_ready, size_t coun
         mplat_sentinel_wait(events, count + (has_sentinel ? 1 : 0), is_any ? 0 : deadline, &index);
     rc = is_any && rc == MPROC_ETIMEDOUT ? MPROC_OK : rc;
     for (size_t i = 0; i < count; i++) {
-        ret_ready[i] = rc >= 0 && is_set(streams[i]->read.hEvent);
+        ret_ready[i] = rc >= 0 && (ret_ready[i] || is_set(streams[i]->read.hEvent));
     }
     if (events != few) {
         mproc__free(events);

@@ -37,12 +37,13 @@ static void note(const mproc__frame *frame, outcome *so_far)
     }
 }
 
-static outcome read_all(const uint8_t *data, size_t size, size_t piece, bool is_bare, uint64_t most)
+static outcome read_all(const uint8_t *data, size_t size, size_t piece, const mproc__frame *like)
 {
     static mproc__frame frame;
     outcome result = {.rc = 0};
     size_t came = 0;
-    mproc__frame_init(&frame, is_bare, most);
+    mproc__frame_init(&frame, like->is_bare, like->most);
+    frame.ahead_bytes = like->ahead_bytes;
     while (came < size && result.rc >= 0) {
         void *place;
         size_t room;
@@ -51,7 +52,7 @@ static outcome read_all(const uint8_t *data, size_t size, size_t piece, bool is_
         count = count < size - came ? count : size - came;
         memcpy(place, data + came, count);
         came += count;
-        mproc__frame_fill(&frame, count, is_bare && data[came - 1] % 4 == 0);
+        mproc__frame_fill(&frame, count, like->is_bare && data[came - 1] % 4 == 0);
         while ((result.rc = mproc__frame_step(&frame)) > 0) {
             note(&frame, &result);
             mproc__frame_next(&frame);
@@ -68,12 +69,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    bool is_bare = data[1] & 1;
-    uint64_t most = (uint64_t)data[1] << (data[1] & 2 ? 20 : 4);
-    outcome cut = read_all(data + 2, size - 2, (size_t)data[0] + 1, is_bare, most);
-    outcome whole = read_all(data + 2, size - 2, SIZE_MAX, is_bare, most);
+    // Small inputs would never get past a look-ahead of the usual size.
+    const mproc__frame like = {.is_bare = (data[1] & 1) != 0,
+                               .most = (uint64_t)data[1] << (data[1] & 2 ? 20 : 4),
+                               .ahead_bytes = data[1] & 4 ? 8 : MPROC__FRAME_AHEAD};
+    outcome cut = read_all(data + 2, size - 2, (size_t)data[0] + 1, &like);
+    outcome whole = read_all(data + 2, size - 2, SIZE_MAX, &like);
     // Of bare messages the pieces decide where they end.
-    PROMISE(is_bare || (cut.rc == whole.rc && cut.messages == whole.messages &&
-                        cut.bytes == whole.bytes && cut.sum == whole.sum));
+    PROMISE(like.is_bare || (cut.rc == whole.rc && cut.messages == whole.messages &&
+                             cut.bytes == whole.bytes && cut.sum == whole.sum));
     return 0;
 }

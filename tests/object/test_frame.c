@@ -124,20 +124,61 @@ static void test_frame__takes_no_memory_for_claims(void)
     mproc__frame_fini(&frame);
 }
 
-static void test_frame__takes_any_size(void)
+/** Messages of random sizes, one behind the other. How many bytes they have on the wire. */
+static size_t make_wire(unsigned char *wire, size_t room, uint64_t *ret_count, uint64_t *ret_last)
 {
-    static unsigned char bytes[4 + 300000];
-    for (size_t size = 0; size < 300000; size = size * 3 / 2 + 1) {
-        int64_t messages = 0;
-        for (size_t i = 0; i < size; i++) {
-            bytes[4 + i] = (unsigned char)testlib_random();
+    size_t at = 0;
+    *ret_count = 0;
+    for (;;) {
+        static const size_t most[] = {3, 200, 5000, 30000, 150000};
+        size_t size = testlib_random() % most[testlib_random() % MPROC__COUNT(most)];
+        if (at + 4 + size > room) {
+            return at;
         }
-        (void)mproc__frame_head(size, bytes);
-        mproc__frame_init(&frame, false, 300000);
-        size_t piece = 1 + testlib_random() % 20000;
-        CU_ASSERT_EQUAL(feed(bytes, 4 + size, piece, &messages), 1);
-        CU_ASSERT_EQUAL(messages, 1);
-        CU_ASSERT(frame.size == size && (size == 0 || memcmp(frame.data, bytes + 4, size) == 0));
+        at += mproc__frame_head(size, wire + at);
+        memset(wire + at, (int)(size % 251), size);
+        at += size;
+        *ret_last = size;
+        (*ret_count)++;
+    }
+}
+
+static bool is_as_made(void)
+{
+    for (uint64_t i = 0; i < frame.size; i++) {
+        if ((unsigned char)frame.data[i] != frame.size % 251) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_frame__takes_any_sizes_in_any_pieces(void)
+{
+    static unsigned char wire[1 << 20];
+    for (int round = 0; round < 30; round++) {
+        uint64_t count;
+        uint64_t last = 0;
+        uint64_t messages = 0;
+        size_t size = make_wire(wire, sizeof(wire), &count, &last);
+        size_t piece = 1 + testlib_random() % (round % 2 == 0 ? 5000 : 100000);
+        mproc__frame_init(&frame, false, 150000);
+        for (size_t at = 0; at < size;) {
+            void *place;
+            size_t room;
+            CU_ASSERT_EQUAL_FATAL(mproc__frame_room(&frame, &place, &room), MPROC_OK);
+            room = room < piece ? room : piece;
+            room = room < size - at ? room : size - at;
+            memcpy(place, wire + at, room);
+            at += room;
+            mproc__frame_fill(&frame, room, false);
+            for (; mproc__frame_step(&frame) > 0; mproc__frame_next(&frame)) {
+                messages++;
+                CU_ASSERT_FATAL(is_as_made());
+                CU_ASSERT(messages < count || frame.size == last);
+            }
+        }
+        CU_ASSERT_EQUAL(messages, count);
         mproc__frame_fini(&frame);
     }
 }
@@ -169,7 +210,7 @@ static const testlib_case cases[] = {
     {"writes_what_it_reads", test_frame__writes_what_it_reads},
     {"refuses_what_is_wrong", test_frame__refuses_what_is_wrong},
     {"takes_no_memory_for_claims", test_frame__takes_no_memory_for_claims},
-    {"takes_any_size", test_frame__takes_any_size},
+    {"takes_any_sizes_in_any_pieces", test_frame__takes_any_sizes_in_any_pieces},
     {"knows_messages_that_the_system_keeps_apart",
      test_frame__knows_messages_that_the_system_keeps_apart},
 };

@@ -66,6 +66,12 @@ static void test_listener__takes_messages_both_ways(void)
         CU_ASSERT_EQUAL(mproc_connection_recv(theirs, &value, LIMIT), MPROC_OK);
         CU_ASSERT(value.type == MPROC_LIST && value.as.list.count == 3);
         mproc_value_clear(&value);
+        mproc_value bytes = {.type = MPROC_BYTES};
+        bytes.as.bytes = mproc_bytes_of("abc", 3);
+        CU_ASSERT_EQUAL(mproc_connection_send(ours, bytes, LIMIT), MPROC_OK);
+        CU_ASSERT_EQUAL(mproc_connection_recv(theirs, &value, LIMIT), MPROC_OK);
+        CU_ASSERT(mproc_value_equal(&value, &bytes));
+        mproc_value_clear(&value);
         CU_ASSERT_EQUAL(mproc_connection_poll(theirs, MPROC_NOWAIT), MPROC_ETIMEDOUT);
         mproc_connection_close(theirs);
         CU_ASSERT_EQUAL(mproc_connection_poll(ours, LIMIT), MPROC_OK);
@@ -182,6 +188,131 @@ static void test_listener__sends_no_objects(void)
     mproc_block_close(block);
 }
 
+typedef struct waiter {
+    mproc_listener *listener;
+    mproc_connection *connection;
+    int rc;
+    apr_thread_t *thread;
+} waiter;
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+enum { CREW = 3, LONGEST = 20000 };
+
+/** One of those who send, or receive, at the same end. */
+typedef struct crew {
+    mproc_connection *connection;
+    uint32_t count, errors;
+    unsigned char data[LONGEST];
+    apr_thread_t *thread;
+} crew;
+
+/* A message is its length and its sender all over. */
+static void send_many(crew *me, unsigned char mark)
+{
+    memset(me->data, mark, sizeof(me->data));
+    for (uint32_t i = 0; i < me->count; i++) {
+        uint32_t size = 4 + i * 7919 % (i % 8 == 0 ? LONGEST - 4 : 300);
+        memcpy(me->data, &size, 4);
+        me->errors += mproc_connection_send_bytes(me->connection, me->data, size, LIMIT) != 0;
+    }
+}
+
+static void receive_many(crew *me)
+{
+    size_t size = 0;
+    uint32_t said = 0;
+    while (mproc_connection_recv_bytes_into(me->connection, me->data, LONGEST, &size, LIMIT) == 0) {
+        memcpy(&said, me->data, 4);
+        me->errors += size < 4 || said != size;
+        for (size_t i = 5; i < size; i++) {
+            me->errors += me->data[i] != me->data[4];
+        }
+        me->count++;
+    }
+}
+
+static void *APR_THREAD_FUNC run_crew(apr_thread_t *thread, void *arg)
+{
+    crew *me = arg;
+    if (me->count > 0) {
+        send_many(me, (unsigned char)me->count);
+    } else {
+        receive_many(me);
+    }
+    (void)apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+static void test_listener__keeps_messages_whole(void)
+{
+    FOR_EACH_ADDRESS(address)
+    {
+        static crew all[2 * CREW];
+        uint32_t sent = 0;
+        uint32_t received = 0;
+        apr_status_t unused;
+        mproc_connection *ours;
+        mproc_connection *theirs;
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        connect_both(listener, &without_key, &ours, &theirs);
+        for (uint32_t i = 0; i < 2 * CREW; i++) {
+            bool is_sender = i < CREW;
+            all[i].connection = is_sender ? ours : theirs;
+            all[i].count = is_sender ? 100 + i : 0;
+            all[i].errors = 0;
+            CU_ASSERT_EQUAL_FATAL(
+                apr_thread_create(&all[i].thread, NULL, run_crew, &all[i], test_pool()),
+                APR_SUCCESS);
+        }
+        for (int i = 0; i < 2 * CREW; i++) {
+            if (i == CREW) {
+                mproc_connection_close(ours); // that ends it for those who receive
+            }
+            (void)apr_thread_join(&unused, all[i].thread);
+            *(i < CREW ? &sent : &received) += all[i].count;
+            CU_ASSERT_EQUAL(all[i].errors, 0);
+        }
+        CU_ASSERT_EQUAL(received, sent);
+        mproc_connection_close(theirs);
+        mproc_listener_close(listener);
+    }
+}
+
+static void *APR_THREAD_FUNC run_accepter(apr_thread_t *thread, void *arg)
+{
+    waiter *me = arg;
+    me->rc = mproc_listener_accept(me->listener, &me->connection, LIMIT);
+    (void)apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+static void test_listener__lets_many_accept(void)
+{
+    enum { MANY = 6 };
+    apr_status_t unused;
+    dialer clients[MANY];
+    waiter accepters[MANY];
+    mproc_listener *listener = listen_with(&(mproc_listener_options){KEY});
+    for (int i = 0; i < MANY; i++) {
+        accepters[i] = (waiter){.listener = listener};
+        CU_ASSERT_EQUAL_FATAL(
+            apr_thread_create(&accepters[i].thread, NULL, run_accepter, &accepters[i], test_pool()),
+            APR_SUCCESS);
+        dial(&clients[i], mproc_listener_address(listener), &with_key);
+    }
+    for (int i = 0; i < MANY; i++) {
+        CU_ASSERT_EQUAL(dialed(&clients[i]), MPROC_OK);
+        (void)apr_thread_join(&unused, accepters[i].thread);
+        CU_ASSERT_EQUAL(accepters[i].rc, MPROC_OK);
+    }
+    for (int i = 0; i < MANY; i++) {
+        mproc_connection_close(clients[i].connection);
+        mproc_connection_close(accepters[i].connection);
+    }
+    mproc_listener_close(listener);
+}
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 static void test_listener__wants_the_key(void)
@@ -295,13 +426,6 @@ static void test_listener__leaves_its_address(void)
 }
 
 /* ---- closing --------------------------------------------------------------------------------- */
-
-typedef struct waiter {
-    mproc_listener *listener;
-    mproc_connection *connection;
-    int rc;
-    apr_thread_t *thread;
-} waiter;
 
 static int wait_for_it(const waiter *me)
 {
@@ -486,6 +610,8 @@ static const testlib_case cases[] = {
     {"takes_large_messages", test_listener__takes_large_messages},
     {"bounds_messages", test_listener__bounds_messages},
     {"sends_no_objects", test_listener__sends_no_objects},
+    {"keeps_messages_whole", test_listener__keeps_messages_whole},
+    {"lets_many_accept", test_listener__lets_many_accept},
     {"wants_the_key", test_listener__wants_the_key},
     {"needs_both_to_have_keys", test_listener__needs_both_to_have_keys},
     {"refuses_bad_addresses", test_listener__refuses_bad_addresses},
