@@ -133,12 +133,10 @@ static int await_connect(SOCKET made, HANDLE event, int64_t deadline)
                                                           : found.iErrorCode[FD_CONNECT_BIT];
 }
 
-/** Back from events to what a socket is by nature. */
-static void calm_down(SOCKET made)
+/** No more events. It does not block from then on, either, which matters to no overlapped call. */
+static void forget_events(SOCKET made)
 {
-    u_long is_non_blocking = 0;
     (void)WSAEventSelect(made, NULL, 0);
-    (void)ioctlsocket(made, FIONBIO, &is_non_blocking);
 }
 
 static int connect_at(const ADDRINFOA *info, const mplat_address *address, int64_t deadline,
@@ -155,7 +153,7 @@ static int connect_at(const ADDRINFOA *info, const mplat_address *address, int64
         error = error == WSAEWOULDBLOCK ? await_connect(made, event, deadline) : error;
     }
     if (error == 0) {
-        calm_down(made);
+        forget_events(made);
     }
     mplat_handle_close(mproc__win_handle(event));
     if (error != 0) {
@@ -183,7 +181,7 @@ static int accept_tcp(mplat_stream *listener, mplat_stream **ret_stream)
         return mproc__fail_shortly(MPROC_ETIMEDOUT, "nobody has connected");
     }
     (void)SetHandleInformation((HANDLE)(uintptr_t)made, HANDLE_FLAG_INHERIT, 0);
-    calm_down(made);
+    forget_events(made);
     return mproc__win_stream((HANDLE)(uintptr_t)made, MPLAT_FAMILY_TCP, ret_stream);
 }
 

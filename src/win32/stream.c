@@ -266,7 +266,7 @@ static int write_some(mplat_stream *stream, const mplat_piece *pieces, size_t co
 int mplat_stream_write(mplat_stream *stream, const mplat_piece *pieces, size_t count,
                        int64_t deadline, size_t *ret_written)
 {
-    mplat_piece left[MPLAT_PIECES];
+    mplat_piece left[MPLAT_PIECES] = {{NULL, 0}};
     size_t first = 0;
     for (size_t i = 0; i < count; i++) {
         left[i] = pieces[i];

@@ -81,7 +81,9 @@ static size_t answer(enum mplat_digest digest, const char *name, unsigned char *
     size_t prefix = strlen(name);
     CU_ASSERT_EQUAL_FATAL(mplat_hmac(digest, "secret", 6, said.data + 11, said.size - 11, &mac),
                           MPROC_OK);
-    memcpy(ret_answer, name, prefix);
+    for (size_t i = 0; i < prefix; i++) {
+        ret_answer[i] = (unsigned char)name[i];
+    }
     memcpy(ret_answer + prefix, mac.bytes, mac.size);
     return prefix + mac.size;
 }

@@ -23,9 +23,10 @@ static const char *const *addresses(void)
     return list;
 }
 
-#define FOR_EACH_ADDRESS(address)                                                     \
-    for (const char *const *at_ = addresses(); *at_ == NULL || (*at_)[0] != 0; at_++) \
-        for (const char *address = *at_, *once_ = "1"; once_ != NULL; once_ = NULL)
+static bool is_address(const char *const *at)
+{
+    return *at == NULL || (*at)[0] != '\0';
+}
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
@@ -50,11 +51,10 @@ static void exchange(mproc_connection *a, mproc_connection *b, size_t size)
 
 static void test_listener__takes_messages_both_ways(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address, KEY});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at, KEY});
         connect_both(listener, &with_key, &ours, &theirs);
         const size_t sizes[] = {0, 1, 4091, 4092, 4096, 16384, 16385};
         for (size_t i = 0; i < MPROC__COUNT(sizes); i++) {
@@ -111,14 +111,13 @@ static void start_sender(sender *me)
 
 static void test_listener__takes_large_messages(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         apr_status_t unused;
         sender large = {.size = 5000011};
         size_t size = 0;
         mproc_value bytes = MPROC_NIL_VALUE;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         connect_both(listener, &without_key, &large.connection, &theirs);
         start_sender(&large);
         CU_ASSERT_EQUAL(mproc_connection_recv_bytes(theirs, &bytes, 10, &size, LIMIT),
@@ -140,13 +139,12 @@ static void test_listener__takes_large_messages(void)
 
 static void test_listener__bounds_messages(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         mproc_connection *ours;
         mproc_connection *theirs;
         mproc_value bytes = MPROC_NIL_VALUE;
         mproc_listener *listener =
-            listen_with(&(mproc_listener_options){.address = address, .max_bytes = 100});
+            listen_with(&(mproc_listener_options){.address = *at, .max_bytes = 100});
         connect_both(listener, &without_key, &ours, &theirs);
         exchange(theirs, ours, 100);
         exchange(ours, theirs, 101); // it is for the one who receives
@@ -246,15 +244,14 @@ static void *APR_THREAD_FUNC run_crew(apr_thread_t *thread, void *arg)
 
 static void test_listener__keeps_messages_whole(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         static crew all[2 * CREW];
         uint32_t sent = 0;
         uint32_t received = 0;
         apr_status_t unused;
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         connect_both(listener, &without_key, &ours, &theirs);
         for (uint32_t i = 0; i < 2 * CREW; i++) {
             bool is_sender = i < CREW;
@@ -317,12 +314,11 @@ static void test_listener__lets_many_accept(void)
 
 static void test_listener__wants_the_key(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         mproc_listener_info info;
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address, KEY});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at, KEY});
         const struct {
             const char *key;
             size_t size;
@@ -402,12 +398,11 @@ static void test_listener__refuses_bad_addresses(void)
 
 static void test_listener__leaves_its_address(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         char where[300];
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         (void)snprintf(where, sizeof(where), "%s", mproc_listener_address(listener));
         connect_both(listener, &without_key, &ours, &theirs);
         mproc_listener_close(listener);
@@ -456,12 +451,11 @@ static void start_waiters(waiter *waiters, size_t count)
 
 static void test_listener__close_wakes_who_waits(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         apr_status_t unused;
         mproc_connection *theirs;
         waiter waiters[3] = {{0}};
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         connect_both(listener, &without_key, &waiters[0].connection, &theirs);
         waiters[1].connection = waiters[2].connection = waiters[0].connection;
         start_waiters(waiters, 3);
@@ -483,13 +477,12 @@ static void test_listener__close_wakes_who_waits(void)
 
 static void test_listener__send_times_out(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         static char data[100000];
         int rc = MPROC_OK;
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         connect_both(listener, &without_key, &ours, &theirs);
         for (int i = 0; i < 1000 && rc >= 0; i++) {
             rc = mproc_connection_send_bytes(ours, data, sizeof(data), MPROC_NOWAIT);
@@ -505,13 +498,12 @@ static void test_listener__send_times_out(void)
 
 static void test_listener__can_be_waited_for(void)
 {
-    FOR_EACH_ADDRESS(address)
-    {
+    for (const char *const *at = addresses(); is_address(at); at++) {
         size_t index = 9;
         mplat_handle handle = MPLAT_NO_HANDLE;
         mproc_connection *ours;
         mproc_connection *theirs;
-        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = address});
+        mproc_listener *listener = listen_with(&(mproc_listener_options){.address = *at});
         connect_both(listener, &without_key, &ours, &theirs);
         CU_ASSERT_EQUAL(mproc_connection_handle(ours, &handle.os), MPROC_OK);
         for (int i = 0; i < 3; i++) {
