@@ -73,16 +73,17 @@ struct mproc__family_shm {
     MPROC__ALIGNAS(64) uint32_t n_threads; /**< formatted thread slots; grows by thread.c only */
     uint32_t thread_hint;                  /**< where a free one may be; a guess */
     mplat_life thread_growth;              /**< held by who formats the next batch */
-    MPROC__ALIGNAS(64) uint64_t alarms;    /**< grows with each thread found dead */
-    uint64_t looks;                        /**< grows with each look of a watch for the dead */
-    mplat_life watch[MPROC__WATCHES];      /**< held by who watch over the sleepers, see watch.h */
-    uint32_t vigilance; /**< looks to come at which it is asked which processes are gone */
     uint64_t looked_at; /**< when somebody who does not sleep last looked for the dead */
+    MPROC__ALIGNAS(64) uint64_t alarms; /**< grows with each thread found dead */
+    uint64_t looks;                     /**< grows with each look of a watch for the dead */
+    mplat_life watch[MPROC__WATCHES];   /**< held by who watch over the sleepers, see watch.h */
 
     MPROC__ALIGNAS(64) uint64_t n_members; /**< formatted member slots; journal */
     uint64_t free_member;                  /**< first free member slot: index + 1; journal */
     uint64_t used_members;                 /**< journal */
     uint32_t orphanings; /**< grows with each orphan that may be about; 0: a sweep has found none */
+    uint32_t vigilance;  /**< looks to come at which it is asked which processes are gone */
+    uint64_t reserved[4];
 
     MPROC__ALIGNAS(64) struct mproc__heap_shm heap;
     MPROC__ALIGNAS(64) struct mproc__journal_shm journal;

@@ -198,7 +198,8 @@ void mproc__watch_look(void)
         return;
     }
     mproc__thread_bury_dead();
-    if (is_vigilant() || now / slice % ROUNDS_TO_MEMBERS == 0) {
+    bool is_rare = now - last > slice * ROUNDS_TO_MEMBERS;
+    if (is_vigilant() || is_rare || now / slice % ROUNDS_TO_MEMBERS == 0) {
         mproc__member_bury_gone();
     }
 }

@@ -35,8 +35,10 @@ static int send_number(mproc_connection *connection, int number, mproc_timeout t
         memset(bytes, number, sizeof(bytes));
         return mproc_connection_send_bytes(connection, bytes, sizeof(bytes), timeout);
     }
-    return mproc_connection_send(
-        connection, sort == SMALL ? MPROC_VALUE(number) : MPROC_LIST(lock, number), timeout);
+    if (sort == SMALL) {
+        return mproc_connection_send(connection, MPROC_VALUE(number), timeout);
+    }
+    return mproc_connection_send(connection, MPROC_LIST(lock, number), timeout);
 }
 
 /** The number that was received; below 0: a status. */
@@ -327,5 +329,5 @@ const size_t ops_count = MPROC__COUNT(ops_table);
 int main(int argc, char **argv)
 {
     survivor_setup();
-    return stepkill_main(argc, argv, "stress.stepkill_pipe", 1500);
+    return stepkill_main(argc, argv, "stress.stepkill_pipe", 800);
 }
