@@ -35,7 +35,7 @@
  * - recv of bytes that are no value is MPROC_EMALFORMED; recv_bytes still receives them.
  * - A message of more than max_bytes is MPROC_ETOOBIG, and the last one.
  * - What has come of a message stays, however often a call times out before the rest comes.
- * - Closed by one thread while another one waits in a call: that one returns MPROC_ESTATE.
+ * - Closed by one thread while another one waits in a call, or in mproc_wait: that one returns MPROC_ESTATE.
  * - mproc_connection_handle is a socket, or an event of Windows. It tells that more has come since
  *   mproc_connection_poll timed out; only that call knows whether it is a whole message.
  */

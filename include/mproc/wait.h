@@ -70,8 +70,9 @@ typedef struct mproc_wait_item {
  * Nothing is taken out of what is ready, and all who wait for it are woken. Others may be quicker: get
  * with MPROC_NOWAIT then. (Many that wait for one queue do better with mproc_queue_get, which wakes one.)
  * Any number of things of any types, on Windows too; the same one may be among them several times.
- * With descriptors or processes and other things in one call, and when nothing was ready at first, the call
- * has the former watched by a thread that is gone when it returns; on Windows by the system's.
+ * With descriptors or processes and other things in one call, or a connection to a stranger, and when nothing
+ * was ready at first, the call has these watched by a thread that is gone when it returns; on Windows by
+ * the system's.
  *
  * @param items    `count` of them; is_ready is set in all of them, unless the call fails
  * @param count    at least 1
@@ -79,12 +80,14 @@ typedef struct mproc_wait_item {
  *
  * @return how many are ready; 0: none was in time (Python: [])
  * @return MPROC_EINVAL  there is nothing to wait for, or an item is NULL or a handle that is not open
- * @return MPROC_ESTATE  a process is this one, or another one's child; a connection can only send
+ * @return MPROC_ESTATE  a process is this one, or another one's child; a connection can only send, or is
+ *         one to a stranger and another process's, or another thread has closed it meanwhile
  *         or another negative status: MPROC_ENOMEM, MPROC_EMFILE
  *
  * @blocking  looks for some microseconds, then sleeps; each round looks at all of them
  * @safety any thread of any member process, also at things that others wait for; not in signal handlers. A
- *         handle that another thread closes meanwhile is a bug of the program's, as in any other call
+ *         handle that another thread closes meanwhile is a bug of the program's, as in any other call, but for
+ *         a connection to a stranger: that ends the wait
  * @death  of one who made something ready, whenever: it is noticed. Of others who wait: costs nobody
  *         anything
  */

@@ -232,12 +232,7 @@ int mproc_connection_poll(mproc_connection *connection, mproc_timeout timeout)
 
 int mproc__connection_check_wait(const mproc_connection *connection)
 {
-    int rc = check(connection, MPROC__CONNECTION_READS, "wait");
-    bool is_fit = rc >= 0 && transport_of(&connection->object)->watch != NULL;
-    return rc < 0 || is_fit
-               ? rc
-               : mproc__fail(MPROC_ENOTSUP,
-                             "wait: not for a connection of this kind among other things");
+    return check(connection, MPROC__CONNECTION_READS, "wait");
 }
 
 static uint32_t look(const struct mproc_object *object)

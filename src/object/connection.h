@@ -67,8 +67,7 @@ struct mproc__transport {
 
     /**
      * For mproc_wait: whether there is a whole message or the end, and have the calling thread's stir changed
-     * when there may be one (family/stir.h). NULL, both of them: it cannot be waited for together with
-     * other things.
+     * when there may be one (family/stir.h). NULL, both of them, of a stream: see wire.h.
      */
     bool (*is_ready)(const mproc_connection *connection);
     void (*watch)(mproc_connection *connection);
@@ -111,10 +110,7 @@ int mproc__receipt_check(mproc__receipt *receipt, uint64_t size);
 /** Check a message and take it over. 0, or what was returned: then it stays. */
 int mproc__receipt_open(mproc__receipt *receipt, const mproc__ring_item *item);
 
-/**
- * Whether a connection, which may be NULL, can be waited for together with other things. 0, MPROC_EINVAL,
- * MPROC_ESTATE (it can only send) or MPROC_ENOTSUP.
- */
+/** Whether a connection, which may be NULL, can be waited for: 0, MPROC_EINVAL or MPROC_ESTATE. */
 int mproc__connection_check_wait(const mproc_connection *connection);
 
 /* For object.c: see struct mproc__transport. */

@@ -4,7 +4,8 @@
  *
  * How      Objects change words of the arena: the caller has each of them change its stir (family/stir.h),
  *          and sleeps on that. Processes and handles are the system's: for them alone it has a call of
- *          its own; with objects among them a lookout stirs the caller in their name.
+ *          its own; with objects among them a lookout stirs the caller in their name. A connection to a
+ *          stranger is both: its handle tells when a look is worth it.
  * Death    of who made something ready: see stir.h
  */
 #include "mproc/wait.h"
@@ -21,18 +22,38 @@
 #include "object/connection.h"
 #include "object/process.h"
 #include "object/waitable.h"
+#include "object/wire.h"
+
+/** A thing in the arena. */
+typedef struct object_item {
+    size_t place;
+    struct mproc_object *object;
+    const struct mproc__waitable *how;
+    uint32_t before; /* what it was like when the call began */
+} object_item;
+
+/** A connection to a stranger; what the item says may have been closed since. */
+typedef struct wire_item {
+    size_t place;
+    mproc__wire *wire;
+    bool is_busy; /* somebody else receives, and will stir us: its handle is none of our business */
+} wire_item;
 
 /** One call. */
 typedef struct waiting {
     mproc_wait_item *items;
     size_t count;
-    uint32_t *before; /* what each item that is an object was like when the call began */
+    object_item *objects;
     size_t n_objects;
-    bool needs_peers;      /* one of them does */
-    mplat_handle *handles; /* of the others */
-    size_t *places;        /* their items */
-    bool *ready;           /* whether they are */
-    size_t n_handles;
+    wire_item *wires;
+    size_t n_wires;
+    bool has_change;       /* of is_busy, since they are looked out for */
+    mplat_handle *handles; /* of the others; behind them those of wires that are not busy */
+    size_t *places;        /* the others' items */
+    bool *ready;      /* whether these handles are; a wire's tells only that a look is worth it */
+    size_t n_handles; /* of the others */
+    uint64_t noted;   /* the first object or wire, which stands for all of them */
+    bool needs_peers; /* one of the objects does */
 } waiting;
 
 /* ---- items ----------------------------------------------------------------------------------- */
@@ -76,19 +97,34 @@ static int no_item(size_t place)
                        place);
 }
 
+static int add_wire(waiting *w, size_t place)
+{
+    mproc__wire *wire;
+    int rc = mproc__wire_wait_begin(w->items[place].as.connection, &wire);
+    if (rc >= 0) {
+        w->wires[w->n_wires++] = (wire_item){place, wire, false};
+    }
+    return rc;
+}
+
 static int add_object(waiting *w, size_t place)
 {
-    const struct mproc_object *object = object_of(&w->items[place]);
+    const mproc_wait_item *item = &w->items[place];
+    struct mproc_object *object = object_of(item);
     if (object == NULL) {
         return no_item(place);
     }
-    const struct mproc__waitable *waitable = waitable_of(&w->items[place]);
-    w->before[place] = waitable->look(object);
-    w->n_objects++;
-    w->needs_peers = w->needs_peers || waitable->needs_peers;
-    return w->items[place].type == MPROC_WAIT_CONNECTION
-               ? mproc__connection_check_wait(w->items[place].as.connection)
-               : MPROC_OK;
+    w->noted = w->noted != 0 ? w->noted : object->offset;
+    if (item->type == MPROC_WAIT_CONNECTION) {
+        int rc = mproc__connection_check_wait(item->as.connection);
+        if (rc < 0 || mproc__wire_is_of(item->as.connection)) {
+            return rc < 0 ? rc : add_wire(w, place);
+        }
+    }
+    const struct mproc__waitable *how = waitable_of(item);
+    w->objects[w->n_objects++] = (object_item){place, object, how, how->look(object)};
+    w->needs_peers = w->needs_peers || how->needs_peers;
+    return MPROC_OK;
 }
 
 static int add_handle(waiting *w, size_t place)
@@ -129,6 +165,9 @@ static void return_all(const waiting *w)
             mproc__process_return(w->items[i].as.process);
         }
     }
+    for (size_t i = 0; i < w->n_wires; i++) {
+        mproc__wire_wait_end(w->wires[i].wire);
+    }
 }
 
 /* ---- looking --------------------------------------------------------------------------------- */
@@ -136,22 +175,46 @@ static void return_all(const waiting *w)
 static bool look_at_objects(const waiting *w)
 {
     bool is_any = false;
-    for (size_t i = 0; i < w->count && w->n_objects > 0; i++) {
-        mproc_wait_item *item = &w->items[i];
-        const struct mproc__waitable *waitable = waitable_of(item);
-        if (waitable != NULL && waitable->is_ready(object_of(item), w->before[i])) {
-            item->is_ready = true;
+    for (size_t i = 0; i < w->n_objects; i++) {
+        const object_item *item = &w->objects[i];
+        if (item->how->is_ready(item->object, item->before)) {
+            w->items[item->place].is_ready = true;
             is_any = true;
         }
     }
     return is_any;
 }
 
+/** 1: one is ready; 0: none; or an error. */
+static int look_at_wires(waiting *w)
+{
+    int any = 0;
+    for (size_t i = 0; i < w->n_wires; i++) {
+        wire_item *item = &w->wires[i];
+        bool was_busy = item->is_busy;
+        int rc = mproc__wire_wait_look(item->wire, &item->is_busy);
+        if (rc < 0) {
+            return rc;
+        }
+        w->has_change = w->has_change || item->is_busy != was_busy;
+        if (rc > 0) {
+            w->items[item->place].is_ready = true;
+            any = 1;
+        }
+    }
+    return any;
+}
+
 /** 1: something is ready; 0: nothing; or an error. */
-static int look(const waiting *w)
+static int look(waiting *w)
 {
     bool is_any = look_at_objects(w);
-    int rc = w->n_handles > 0 ? mplat_handles_wait(w->handles, w->n_handles, 0, w->ready) : 0;
+    int rc = look_at_wires(w);
+    if (rc < 0) {
+        return rc;
+    }
+    is_any = is_any || rc > 0;
+    rc = w->n_handles > 0 ? mplat_handles_wait(w->handles, w->n_handles, 0, w->ready) : 0;
     return rc != 0 ? rc : is_any;
 }
 
@@ -171,11 +234,11 @@ static int count_ready(const waiting *w)
 
 static void watch_objects(const waiting *w)
 {
-    for (size_t i = 0; i < w->count; i++) {
-        const struct mproc__waitable *waitable = waitable_of(&w->items[i]);
-        if (waitable != NULL) {
-            waitable->watch(object_of(&w->items[i]));
-        }
+    for (size_t i = 0; i < w->n_objects; i++) {
+        w->objects[i].how->watch(w->objects[i].object);
+    }
+    for (size_t i = 0; i < w->n_wires; i++) {
+        mproc__wire_wait_watch(w->wires[i].wire);
     }
     mproc__fence(); // S1: the marks come before the look, also at what had a mark before
 }
@@ -186,18 +249,26 @@ static void stir(void *word)
 }
 
 /** Have the handles looked after, unless they are. */
-static int look_out(const waiting *w, uint32_t *word, mplat_lookout **lookout)
+static int look_out(waiting *w, uint32_t *word, mplat_lookout **lookout)
 {
-    if (*lookout != NULL && mplat_lookout_is_over(*lookout)) {
+    if (*lookout != NULL && (w->has_change || mplat_lookout_is_over(*lookout))) {
         mplat_lookout_end(*lookout, w->ready); // what had been ready has gone again
         *lookout = NULL;
     }
-    return *lookout != NULL || w->n_handles == 0
-               ? MPROC_OK
-               : mplat_lookout_begin(w->handles, w->n_handles, stir, word, lookout);
+    if (*lookout != NULL) {
+        return MPROC_OK;
+    }
+    size_t count = w->n_handles;
+    w->has_change = false;
+    for (size_t i = 0; i < w->n_wires; i++) {
+        if (!w->wires[i].is_busy) {
+            w->handles[count++] = mproc__wire_wait_handle(w->wires[i].wire);
+        }
+    }
+    return count > 0 ? mplat_lookout_begin(w->handles, count, stir, word, lookout) : MPROC_OK;
 }
 
-static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
+static int sleep_on_stir(waiting *w, mproc__deadline deadline)
 {
     uint32_t *word = mproc__stir_mine();
     mplat_lookout *lookout = NULL;
@@ -210,7 +281,7 @@ static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
             break;
         }
         // Who may be answered at once is spared the lookout.
-        if (w->n_handles > 0 && lookout == NULL && mproc__spin(word, seen)) {
+        if (w->n_handles + w->n_wires > 0 && lookout == NULL && mproc__spin(word, seen)) {
             continue;
         }
         rc = look_out(w, word, &lookout);
@@ -223,32 +294,28 @@ static int sleep_on_stir(const waiting *w, mproc__deadline deadline)
     return rc;
 }
 
-/** With objects among what is waited for. */
-static int wait_for_objects(const waiting *w, mproc__deadline deadline)
+/** With objects or wires among what is waited for. */
+static int wait_for_objects(waiting *w, mproc__deadline deadline)
 {
     int rc = mproc__family_enter();
     if (rc < 0) {
         return rc;
     }
-    const mproc_wait_item *first = w->items;
-    while (waitable_of(first) == NULL) {
-        first++;
-    }
-    mproc__note_begin(object_of(first)->offset, deadline); // it stands for all of them
+    mproc__note_begin(w->noted, deadline);
     rc = sleep_on_stir(w, deadline);
     mproc__note_end();
     return rc;
 }
 
-static int wait_for_any(const waiting *w, mproc_timeout timeout)
+static int wait_for_any(waiting *w, mproc_timeout timeout)
 {
     int rc = look(w);
     if (rc == 0 && timeout == MPROC_NOWAIT && w->needs_peers && mproc__family_enter() >= 0) {
         mproc__watch_look(); // the next call finds out; who sleeps leaves that to the watch
     } else if (rc == 0 && timeout != MPROC_NOWAIT) {
         mproc__deadline deadline = mproc__deadline_in(timeout);
-        rc = w->n_objects > 0 ? wait_for_objects(w, deadline)
-                              : mplat_handles_wait(w->handles, w->n_handles, deadline, w->ready);
+        rc = w->noted != 0 ? wait_for_objects(w, deadline)
+                           : mplat_handles_wait(w->handles, w->n_handles, deadline, w->ready);
     }
     return rc < 0 ? rc : count_ready(w);
 }
@@ -259,19 +326,21 @@ int mproc_wait(mproc_wait_item *items, size_t count, mproc_timeout timeout)
         return mproc__fail(MPROC_EINVAL, "wait: there is nothing to wait for");
     }
     waiting w = {.items = items, .count = count};
-    size_t each = sizeof(*w.handles) + sizeof(*w.places) + sizeof(*w.before) + sizeof(*w.ready);
-    w.handles = mproc__calloc(count, each);
-    if (w.handles == NULL) {
+    size_t each = sizeof(*w.objects) + sizeof(*w.wires) + sizeof(*w.handles) + sizeof(*w.places) +
+                  sizeof(*w.ready);
+    w.objects = mproc__calloc(count, each);
+    if (w.objects == NULL) {
         return mproc__fail(MPROC_ENOMEM, "wait: no memory for %zu items", count);
     }
+    w.wires = (wire_item *)(void *)(w.objects + count);
+    w.handles = (mplat_handle *)(void *)(w.wires + count);
     w.places = (size_t *)(void *)(w.handles + count);
-    w.before = (uint32_t *)(void *)(w.places + count);
-    w.ready = (bool *)(w.before + count);
+    w.ready = (bool *)(w.places + count);
     int rc = add_all(&w);
     if (rc >= 0) {
         rc = wait_for_any(&w, timeout);
     }
     return_all(&w);
-    mproc__free(w.handles);
+    mproc__free(w.objects);
     return rc;
 }

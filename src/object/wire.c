@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "family/codec.h"
 #include "family/family.h"
-#include "family/mutex.h"
+#include "family/stir.h"
 #include "family/thread.h"
 
 #include <apr_time.h>
@@ -154,8 +154,7 @@ static struct mproc__wire_shm *shm_of(const mproc_connection *connection)
 const mproc__wire *mproc__wire_of(const mproc_connection *connection)
 {
     const mproc__wire *wire = connection->object.local;
-    bool is_wire = shm_of(connection)->head.transport == MPROC__TRANSPORT_STREAM;
-    return is_wire && wire != NULL && wire->pid == mplat_pid() ? wire : NULL;
+    return mproc__wire_is_of(connection) && wire != NULL && wire->pid == mplat_pid() ? wire : NULL;
 }
 
 static void leave(mproc__wire *wire)
@@ -191,6 +190,21 @@ static int lock(struct mproc__mutex_shm *mutex, mproc__deadline deadline)
     // A thread of this process that died in a call took the process along.
     int rc = mproc__mutex_acquire(mutex, mproc__thread_self(), deadline, NULL);
     return rc < 0 ? rc : MPROC_OK;
+}
+
+/** Let others receive; and stir those who could not look meanwhile, or whose handle does not tell all. */
+static void unlock_receiving(mproc__wire *wire)
+{
+    const mproc__frame *in = &wire->in;
+    bool has_more = wire->ended < 0 || in->is_whole || in->at < in->end;
+    (void)mproc__mutex_release(wire->receiving);
+    mproc__fence(); // as in mproc__wire_wait_look: one of both sees the other
+    if (mproc__load32(&wire->is_wanted) != 0) {
+        has_more = mproc__exchange32(&wire->is_wanted, 0) != 0 || has_more;
+    }
+    if (has_more) {
+        mproc__stir_marked(&wire->marks);
+    }
 }
 
 static int send_encoded(mproc__wire *wire, const mproc_value *value, mproc__deadline deadline)
@@ -239,12 +253,11 @@ static int transport_receive(mproc_connection *connection, mproc__receipt *recei
                              mproc__deadline deadline)
 {
     mproc__wire *wire;
-    struct mproc__mutex_shm *mutex = &shm_of(connection)->receiving;
     int rc = enter(connection, &wire);
     if (rc < 0) {
         return rc;
     }
-    if ((rc = lock(mutex, deadline)) >= 0) {
+    if ((rc = lock(wire->receiving, deadline)) >= 0) {
         rc = mproc__wire_receive(wire, deadline);
         if (rc >= 0) {
             const mproc__ring_item item = {
@@ -254,7 +267,7 @@ static int transport_receive(mproc_connection *connection, mproc__receipt *recei
                 mproc__frame_next(&wire->in);
             }
         }
-        (void)mproc__mutex_release(mutex);
+        unlock_receiving(wire);
     }
     leave(wire);
     return rc;
@@ -263,15 +276,14 @@ static int transport_receive(mproc_connection *connection, mproc__receipt *recei
 static int transport_poll(mproc_connection *connection, mproc__deadline deadline)
 {
     mproc__wire *wire;
-    struct mproc__mutex_shm *mutex = &shm_of(connection)->receiving;
     int rc = enter(connection, &wire);
     if (rc < 0) {
         return rc;
     }
-    if ((rc = lock(mutex, deadline)) >= 0) {
+    if ((rc = lock(wire->receiving, deadline)) >= 0) {
         rc = mproc__wire_receive(wire, deadline);
         rc = wire->ended < 0 ? MPROC_OK : rc; // which recv will tell
-        (void)mproc__mutex_release(mutex);
+        unlock_receiving(wire);
     }
     leave(wire);
     return rc;
@@ -285,6 +297,55 @@ static int transport_handle(const mproc_connection *connection, mproc_os_handle 
     }
     *ret_handle = mplat_stream_handle(wire->stream).os;
     return MPROC_OK;
+}
+
+/* ---- for mproc_wait -------------------------------------------------------------------------- */
+
+bool mproc__wire_is_of(const mproc_connection *connection)
+{
+    return shm_of(connection)->head.transport == MPROC__TRANSPORT_STREAM;
+}
+
+int mproc__wire_wait_begin(const mproc_connection *connection, mproc__wire **ret_wire)
+{
+    return enter(connection, ret_wire);
+}
+
+void mproc__wire_wait_end(mproc__wire *wire)
+{
+    leave(wire);
+}
+
+void mproc__wire_wait_watch(mproc__wire *wire)
+{
+    mproc__stir_mark(&wire->marks);
+}
+
+int mproc__wire_wait_look(mproc__wire *wire, bool *ret_is_busy)
+{
+    const uint64_t self = mproc__thread_self();
+    *ret_is_busy = !mproc__mutex_try(wire->receiving, self);
+    if (*ret_is_busy) {
+        (void)mproc__exchange32(&wire->is_wanted, 1);
+        mproc__fence();
+        *ret_is_busy = !mproc__mutex_try(wire->receiving, self);
+        if (*ret_is_busy) {
+            return is_closing(wire);
+        }
+    }
+    int rc = mproc__wire_pump(wire);
+    bool is_ready = rc >= 0 || wire->ended < 0; // what that is, recv will tell
+    unlock_receiving(wire);
+    int closing = is_closing(wire); // after the pump, which may have reset the handle
+    if (closing < 0 || is_ready) {
+        return closing < 0 ? closing : 1;
+    }
+    return rc == MPROC_ETIMEDOUT ? 0 : rc;
+}
+
+mplat_handle mproc__wire_wait_handle(const mproc__wire *wire)
+{
+    return mplat_stream_handle(wire->stream);
 }
 
 /* ---- handles --------------------------------------------------------------------------------- */
@@ -315,6 +376,7 @@ static void close_local(struct mproc_object *object, bool is_held)
     if (wire->pid == mplat_pid()) {
         (void)mproc__exchange32(&wire->is_closing, 1);
         mplat_stream_interrupt(wire->stream);
+        mproc__stir_marked(&wire->marks);
         while (mproc__load32(&wire->users) > 0) {
             apr_sleep(50); // they have been told, and only leave
         }
@@ -344,6 +406,7 @@ int mproc__wire_connect(mproc__wire *wire, mproc_connection **ret_connection)
     }
     shm_of(made)->pid = wire->pid;
     shm_of(made)->wire = (uintptr_t)wire;
+    wire->receiving = &shm_of(made)->receiving;
     made->object.local = wire;
     *ret_connection = made;
     return MPROC_OK;

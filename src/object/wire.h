@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/deadline.h"
+#include "family/mutex.h"
 #include "object/connection.h"
 #include "object/frame.h"
 #include "platform.h"
@@ -29,6 +30,9 @@ typedef struct mproc__wire {
     uint32_t users;      /**< atomic: threads inside the transport's calls */
     uint32_t handles;    /**< atomic: of the connection */
     uint32_t is_closing; /**< atomic: who is inside leaves, nobody enters */
+    struct mproc__mutex_shm *receiving; /**< in the connection's block; NULL: there is none yet */
+    uint64_t marks;     /**< of who waits for this and other things, see family/stir.h */
+    uint32_t is_wanted; /**< atomic: one of them could not look, for it was busy */
 } mproc__wire;
 
 /** A wire of a stream, which it owns from here on, also on failure. 0 or MPROC_ENOMEM. */
@@ -53,6 +57,34 @@ int mproc__wire_send(mproc__wire *wire, const void *data, size_t size, mproc__de
 
 /** A connection of a wire, which it owns from here on, also on failure. 0, MPROC_ENOMEM, MPROC_ENOSPC. */
 int mproc__wire_connect(mproc__wire *wire, mproc_connection **ret_connection);
+
+/** Whether a connection is one of a wire, of whatever process. */
+bool mproc__wire_is_of(const mproc_connection *connection);
+
+/* ---- for mproc_wait -------------------------------------------------------------------------- */
+
+/**
+ * Begin to wait for it together with other things. Until mproc__wire_wait_end the wire stays; the
+ * connection's handle may go.
+ *
+ * @return 0, or MPROC_ESTATE: it is another process's, or being closed
+ */
+int mproc__wire_wait_begin(const mproc_connection *connection, mproc__wire **ret_wire);
+void mproc__wire_wait_end(mproc__wire *wire);
+
+/** Have the calling thread's stir changed when a look may be worth it and the handle does not tell. */
+void mproc__wire_wait_watch(mproc__wire *wire);
+
+/**
+ * Whether there is a whole message, or no more comes. What has come is taken in for that, without waiting.
+ *
+ * @param ret_is_busy  not known, for somebody else is receiving, who will change the stir of those who watch
+ * @return 1; 0; MPROC_ESTATE (somebody closes it); MPROC_ENOMEM
+ */
+int mproc__wire_wait_look(mproc__wire *wire, bool *ret_is_busy);
+
+/** What fires, after such a look that was not busy, when another one is worth it. */
+mplat_handle mproc__wire_wait_handle(const mproc__wire *wire);
 
 /** The wire of a connection; NULL: it has none in this process. */
 const mproc__wire *mproc__wire_of(const mproc_connection *connection);

@@ -6,6 +6,7 @@
 #define TESTS_OBJECT_LISTENER_TEST_H
 
 #include "object/sync_test.h"
+#include "object/where.h"
 
 #include <apr_general.h>
 #include <apr_pools.h>
@@ -80,6 +81,58 @@ static inline void connect_both(mproc_listener *listener, const mproc_client_opt
     }
     CU_ASSERT_EQUAL_FATAL(rc, MPROC_OK);
     *ret_theirs = client.connection;
+}
+
+/** Connect without a word of ours: over the system's stream as it is. */
+static inline mplat_stream *connect_raw(const mproc_listener *listener)
+{
+    mplat_address address;
+    mplat_stream *stream = NULL;
+    CU_ASSERT_EQUAL_FATAL(mproc__where_parse(mproc_listener_address(listener), &address), 0);
+    int rc = mplat_connect(&address, mplat_now() + LIMIT, &stream);
+    if (rc < 0) {
+        printf("connect: %s ... ", mproc_last_error());
+    }
+    CU_ASSERT_EQUAL_FATAL(rc, MPROC_OK);
+    return stream;
+}
+
+static inline int write_raw(mplat_stream *stream, const void *data, size_t size)
+{
+    const mplat_piece piece = {data, size};
+    size_t written;
+    return mplat_stream_write(stream, &piece, 1, mplat_now() + LIMIT, &written);
+}
+
+/** A listener without a key, and both ends of a connection. */
+typedef struct pair {
+    mproc_listener *listener;
+    mproc_connection *ours, *theirs;
+    mplat_stream *raw; /* theirs, where it is no connection */
+} pair;
+
+static inline pair make_pair(const char *address)
+{
+    const mproc_client_options without_key = {0};
+    pair p = {.listener = listen_with(&(mproc_listener_options){.address = address})};
+    connect_both(p.listener, &without_key, &p.ours, &p.theirs);
+    return p;
+}
+
+static inline pair make_raw_pair(void)
+{
+    pair p = {.listener = listen_with(&(mproc_listener_options){.address = "tcp:127.0.0.1:0"})};
+    p.raw = connect_raw(p.listener);
+    CU_ASSERT_EQUAL_FATAL(mproc_listener_accept(p.listener, &p.ours, LIMIT), MPROC_OK);
+    return p;
+}
+
+static inline void drop_pair(pair *p)
+{
+    mproc_connection_close(p->ours);
+    mproc_connection_close(p->theirs);
+    mplat_stream_close(p->raw);
+    mproc_listener_close(p->listener);
 }
 
 #endif

@@ -6,31 +6,10 @@
 #include "object/listener_test.h"
 
 #include "object/auth.h"
-#include "object/where.h"
 
 #define MOST 64 /* handshakes at once */
 
 static const mproc_client_options with_key = {KEY};
-
-static mplat_stream *connect_raw(const mproc_listener *listener)
-{
-    mplat_address address;
-    mplat_stream *stream = NULL;
-    CU_ASSERT_EQUAL_FATAL(mproc__where_parse(mproc_listener_address(listener), &address), 0);
-    int rc = mplat_connect(&address, mplat_now() + LIMIT, &stream);
-    if (rc < 0) {
-        printf("connect: %s ... ", mproc_last_error());
-    }
-    CU_ASSERT_EQUAL_FATAL(rc, MPROC_OK);
-    return stream;
-}
-
-static int write_raw(mplat_stream *stream, const void *data, size_t size)
-{
-    const mplat_piece piece = {data, size};
-    size_t written;
-    return mplat_stream_write(stream, &piece, 1, mplat_now() + LIMIT, &written);
-}
 
 static mproc_listener_info info_of(mproc_listener *listener)
 {
