@@ -67,6 +67,7 @@ static int import_socket(HANDLE copy, intptr_t *ret_native)
     int error = WSAGetLastError();
     // Where it has become a socket on the way the library must forget it; elsewhere it knows nothing of it.
     if (closesocket((SOCKET)copy) != 0) {
+        // cppcheck-suppress doubleFree ; it has not been closed
         (void)CloseHandle(copy);
     }
     if (made == INVALID_SOCKET) {

@@ -36,10 +36,9 @@ static int resolve(const mplat_address *address, bool to_listen, ADDRINFOA **ret
     }
     (void)snprintf(port, sizeof(port), "%u", address->port);
     int error = getaddrinfo(address->name, port, &hints, ret_list);
-    return error == 0
-               ? MPROC_OK
-               : mproc__fail(error == EAI_MEMORY ? MPROC_ENOMEM : MPROC_ENOENT,
-                             "cannot find the host \"%s\" (system error %d)", address->name, error);
+    return error == 0 ? MPROC_OK
+                      : mproc__fail(MPROC_ENOENT, "cannot find the host \"%s\" (system error %d)",
+                                    address->name, error);
 }
 
 /** Sockets have errors of their own. */

@@ -153,21 +153,36 @@ static void begin_instance(const mplat_stream *listener, mproc__win_instance *in
     instance->has_client = !instance->is_waiting;
 }
 
+/** See whether the wait that is under way has come to something. */
+static void look_at_instance(mproc__win_instance *instance)
+{
+    DWORD unused;
+    if (instance->is_waiting && HasOverlappedIoCompleted(&instance->connect)) {
+        // With a thread what it waits for ends, and nobody has come.
+        bool is_over = !GetOverlappedResult(instance->handle, &instance->connect, &unused, FALSE) &&
+                       GetLastError() == ERROR_OPERATION_ABORTED;
+        instance->is_waiting = false;
+        instance->has_client = !is_over;
+    }
+}
+
 bool mproc__win_pipe_await(mplat_stream *listener)
 {
-    bool is_any = false;
+    bool is_any;
+    bool is_idle;
     // To begin one resets the event, so all are looked at when all have begun.
-    for (size_t i = 0; i < listener->n_instances; i++) {
-        begin_instance(listener, &listener->instances[i]);
-    }
-    for (size_t i = 0; i < listener->n_instances; i++) {
-        mproc__win_instance *instance = &listener->instances[i];
-        if (instance->is_waiting && HasOverlappedIoCompleted(&instance->connect)) {
-            instance->is_waiting = false;
-            instance->has_client = true;
+    do {
+        is_any = is_idle = false;
+        for (size_t i = 0; i < listener->n_instances; i++) {
+            begin_instance(listener, &listener->instances[i]);
         }
-        is_any = is_any || instance->has_client;
-    }
+        for (size_t i = 0; i < listener->n_instances; i++) {
+            mproc__win_instance *instance = &listener->instances[i];
+            look_at_instance(instance);
+            is_any = is_any || instance->has_client;
+            is_idle = is_idle || (!instance->has_client && !instance->is_waiting);
+        }
+    } while (is_idle);
     if (is_any) {
         (void)SetEvent(listener->read.hEvent);
     }

@@ -113,7 +113,14 @@ static void look_at_read(mplat_stream *stream)
     DWORD size = 0;
     if (stream->is_reading && HasOverlappedIoCompleted(&stream->read)) {
         BOOL is_good = GetOverlappedResult(stream->handle, &stream->read, &size, FALSE);
-        finish_read(stream, is_good ? ERROR_SUCCESS : GetLastError(), size);
+        DWORD error = is_good ? ERROR_SUCCESS : GetLastError();
+        if (error == ERROR_OPERATION_ABORTED) {
+            // With a thread its reads end, and have taken nothing: this one goes on.
+            stream->is_reading = false;
+            mproc__win_read_begin(stream);
+        } else {
+            finish_read(stream, error, size);
+        }
     }
 }
 
@@ -141,7 +148,6 @@ static int end_of(const mplat_stream *stream)
     case ERROR_BROKEN_PIPE:
     case ERROR_PIPE_NOT_CONNECTED:
     case ERROR_NO_DATA:
-    case ERROR_OPERATION_ABORTED:
         return mproc__fail_shortly(MPROC_ECLOSED, "the other end has closed the connection");
     default:
         return fail_stream((DWORD)stream->ended, "receiving from a connection");
