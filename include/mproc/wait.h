@@ -70,9 +70,10 @@ typedef struct mproc_wait_item {
  * Nothing is taken out of what is ready, and all who wait for it are woken. Others may be quicker: get
  * with MPROC_NOWAIT then. (Many that wait for one queue do better with mproc_queue_get, which wakes one.)
  * Any number of things of any types, on Windows too; the same one may be among them several times.
- * With descriptors or processes and other things in one call, or a connection to a stranger, and when nothing
- * was ready at first, the call has these watched by a thread that is gone when it returns; on Windows by
- * the system's.
+ * With descriptors, processes or connections to strangers and other things in one call, and when nothing was
+ * ready at first, the call has the former watched by a thread that is gone when it returns; on Windows by
+ * the system's. While a call waits for nothing but such things, other threads receive from such a connection
+ * when it has returned, as with mproc_connection_poll.
  *
  * @param items    `count` of them; is_ready is set in all of them, unless the call fails
  * @param count    at least 1

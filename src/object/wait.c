@@ -186,13 +186,13 @@ static bool look_at_objects(const waiting *w)
 }
 
 /** 1: one is ready; 0: none; or an error. */
-static int look_at_wires(waiting *w)
+static int look_at_wires(waiting *w, int (*look_at)(mproc__wire *wire, bool *ret_is_busy))
 {
     int any = 0;
     for (size_t i = 0; i < w->n_wires; i++) {
         wire_item *item = &w->wires[i];
         bool was_busy = item->is_busy;
-        int rc = mproc__wire_wait_look(item->wire, &item->is_busy);
+        int rc = look_at(item->wire, &item->is_busy);
         if (rc < 0) {
             return rc;
         }
@@ -209,7 +209,7 @@ static int look_at_wires(waiting *w)
 static int look(waiting *w)
 {
     bool is_any = look_at_objects(w);
-    int rc = look_at_wires(w);
+    int rc = look_at_wires(w, mproc__wire_wait_look);
     if (rc < 0) {
         return rc;
     }
@@ -307,15 +307,79 @@ static int wait_for_objects(waiting *w, mproc__deadline deadline)
     return rc;
 }
 
+/** Keep all wires from others who would receive; false: somebody does already. */
+static bool hold_wires(const waiting *w)
+{
+    size_t n = 0;
+    while (n < w->n_wires && mproc__wire_wait_hold(w->wires[n].wire)) {
+        n++;
+    }
+    bool are_held = n == w->n_wires;
+    while (!are_held && n > 0) {
+        mproc__wire_wait_unhold(w->wires[--n].wire);
+    }
+    return are_held;
+}
+
+/** Let the system wait, until a look at the wires, which are held, finds something. As look. */
+static int wait_for_held(waiting *w, mproc__deadline deadline)
+{
+    bool is_late = false;
+    int n_ready = 0;
+    for (;;) {
+        int rc = look_at_wires(w, mproc__wire_wait_look_held);
+        if (rc != 0 || n_ready > 0 || is_late) {
+            return rc != 0 ? rc : n_ready;
+        }
+        size_t count = w->n_handles + w->n_wires;
+        for (size_t i = 0; i < w->n_wires; i++) {
+            w->handles[w->n_handles + i] = mproc__wire_wait_handle(w->wires[i].wire);
+            w->ready[w->n_handles + i] = false;
+        }
+        rc = mplat_handles_wait(w->handles, count, deadline, w->ready);
+        if (rc < 0) {
+            return rc;
+        }
+        is_late = rc == 0;
+        for (size_t i = 0; i < w->n_handles; i++) {
+            n_ready += w->ready[i] ? 1 : 0;
+        }
+    }
+}
+
+/** Without objects, but with wires: no thread is needed for them unless they have other users. */
+static int wait_for_wires(waiting *w, mproc__deadline deadline)
+{
+    if (!hold_wires(w)) {
+        return wait_for_objects(w, deadline);
+    }
+    mproc__note_begin(w->noted, deadline);
+    mproc__note_show();
+    int rc = wait_for_held(w, deadline);
+    mproc__note_end();
+    for (size_t i = 0; i < w->n_wires; i++) {
+        mproc__wire_wait_unhold(w->wires[i].wire);
+    }
+    return rc;
+}
+
+/** Nothing was ready at first. */
+static int wait_until(waiting *w, mproc__deadline deadline)
+{
+    if (w->n_objects > 0) {
+        return wait_for_objects(w, deadline);
+    }
+    return w->n_wires > 0 ? wait_for_wires(w, deadline)
+                          : mplat_handles_wait(w->handles, w->n_handles, deadline, w->ready);
+}
+
 static int wait_for_any(waiting *w, mproc_timeout timeout)
 {
     int rc = look(w);
     if (rc == 0 && timeout == MPROC_NOWAIT && w->needs_peers && mproc__family_enter() >= 0) {
         mproc__watch_look(); // the next call finds out; who sleeps leaves that to the watch
     } else if (rc == 0 && timeout != MPROC_NOWAIT) {
-        mproc__deadline deadline = mproc__deadline_in(timeout);
-        rc = w->noted != 0 ? wait_for_objects(w, deadline)
-                           : mplat_handles_wait(w->handles, w->n_handles, deadline, w->ready);
+        rc = wait_until(w, mproc__deadline_in(timeout));
     }
     return rc < 0 ? rc : count_ready(w);
 }

@@ -321,26 +321,43 @@ void mproc__wire_wait_watch(mproc__wire *wire)
     mproc__stir_mark(&wire->marks);
 }
 
+bool mproc__wire_wait_hold(mproc__wire *wire)
+{
+    return mproc__mutex_try(wire->receiving, mproc__thread_self());
+}
+
+void mproc__wire_wait_unhold(mproc__wire *wire)
+{
+    unlock_receiving(wire);
+}
+
+int mproc__wire_wait_look_held(mproc__wire *wire, bool *ret_is_busy)
+{
+    *ret_is_busy = false;
+    int rc = mproc__wire_pump(wire);
+    int closing = is_closing(wire); // after the pump, which may have reset the handle
+    if (closing < 0) {
+        return closing;
+    }
+    bool is_ready = rc >= 0 || wire->ended < 0; // what that is, recv will tell
+    return is_ready ? 1 : rc == MPROC_ETIMEDOUT ? 0 : rc;
+}
+
 int mproc__wire_wait_look(mproc__wire *wire, bool *ret_is_busy)
 {
-    const uint64_t self = mproc__thread_self();
-    *ret_is_busy = !mproc__mutex_try(wire->receiving, self);
-    if (*ret_is_busy) {
+    bool is_held = mproc__wire_wait_hold(wire);
+    if (!is_held) {
         (void)mproc__exchange32(&wire->is_wanted, 1);
         mproc__fence();
-        *ret_is_busy = !mproc__mutex_try(wire->receiving, self);
-        if (*ret_is_busy) {
-            return is_closing(wire);
-        }
+        is_held = mproc__wire_wait_hold(wire);
     }
-    int rc = mproc__wire_pump(wire);
-    bool is_ready = rc >= 0 || wire->ended < 0; // what that is, recv will tell
+    *ret_is_busy = !is_held;
+    if (!is_held) {
+        return is_closing(wire);
+    }
+    int rc = mproc__wire_wait_look_held(wire, ret_is_busy);
     unlock_receiving(wire);
-    int closing = is_closing(wire); // after the pump, which may have reset the handle
-    if (closing < 0 || is_ready) {
-        return closing < 0 ? closing : 1;
-    }
-    return rc == MPROC_ETIMEDOUT ? 0 : rc;
+    return rc;
 }
 
 mplat_handle mproc__wire_wait_handle(const mproc__wire *wire)

@@ -83,6 +83,11 @@ void mproc__wire_wait_watch(mproc__wire *wire);
  */
 int mproc__wire_wait_look(mproc__wire *wire, bool *ret_is_busy);
 
+/** Keep others from receiving until unhold; false: somebody does. Meanwhile look_held is to look, not look. */
+bool mproc__wire_wait_hold(mproc__wire *wire);
+void mproc__wire_wait_unhold(mproc__wire *wire);
+int mproc__wire_wait_look_held(mproc__wire *wire, bool *ret_is_busy);
+
 /** What fires, after such a look that was not busy, when another one is worth it. */
 mplat_handle mproc__wire_wait_handle(const mproc__wire *wire);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_wait_stream.c: mproc_wait for connections to strangers, alone and among other things. The other ends are
- * threads of this process, or a child; some of them send what is no whole message yet.
+ * test_wait_stream.c: mproc_wait for connections to strangers. The other ends are threads, or a child.
  */
 #include "object/listener_test.h"
 
@@ -54,12 +53,14 @@ static void switch_long_slices_off(void)
     mproc__long_slice_ns = INT64_MAX / 4;
 }
 
-/** Wait until somebody has long been asleep. */
+/** Wait until a thread of this process is about to sleep, or does. */
 static void await_sleeper(void)
 {
     int64_t deadline = mplat_now() + LIMIT;
-    while (count_asleep() == 0) {
-        CHILD_CHECK(mplat_now() < deadline);
+    mproc_wait_info info = {0};
+    while (info.pid != mplat_pid()) {
+        size_t count;
+        CHILD_CHECK(mproc_list_waits(&info, 1, &count) == 0 && mplat_now() < deadline);
     }
 }
 
@@ -69,6 +70,7 @@ typedef struct deed {
     pair *p;
     mproc_wait_item item; /* what it is done to, where that is none of the pair's */
     mproc_event *stop;
+    size_t n_items;
     int rc;
     apr_thread_t *thread;
 } deed;
@@ -101,14 +103,16 @@ static void test_wait_stream__whole_messages(void)
         mproc_value value;
         pair p = make_pair(addresses[i]);
         mproc_wait_item item = MPROC_WAIT_ITEM(p.ours);
-        CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_NOWAIT), 0);
+        mproc_wait_item twice[] = {item, item};
         CU_ASSERT_EQUAL(wait_for(&item, 1, BRIEF), 0);
-        CU_ASSERT(!item.is_ready);
+        CU_ASSERT_EQUAL(wait_for(twice, 2, BRIEF), 0);
+        CU_ASSERT(!item.is_ready && !twice[1].is_ready);
         send_text(p.theirs, "one");
         send_text(p.theirs, "two");
         CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1);
         CU_ASSERT(item.is_ready);
         CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_NOWAIT), 1); // nothing was taken
+        CU_ASSERT_EQUAL(wait_for(twice, 2, MPROC_FOREVER), 2);
         expect_text(p.ours, "one");
         CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1); // maybe taken in with the first
         expect_text(p.ours, "two");
@@ -335,17 +339,21 @@ static void test_wait_stream__beside_receivers(void)
     drop_pair(&p);
 }
 
+/** Wait until somebody is receiving, or nobody is. */
+static void await_receiver(const pair *p, bool is_there)
+{
+    int64_t deadline = mplat_now() + LIMIT;
+    while ((mproc__mutex_owner(mproc__wire_of(p->ours)->receiving) != 0) != is_there) {
+        CHILD_CHECK(mplat_now() < deadline);
+    }
+}
+
 /** One message for who receives, and one when he is done: who waits was none of the system's till then. */
 static void write_one_and_one(deed *me)
 {
-    const mproc__wire *wire = mproc__wire_of(me->p->ours);
-    int64_t deadline = mplat_now() + LIMIT;
     await_sleeper();
     write_bytes(me->p, two_messages, ONE_MESSAGE);
-    while (mproc__mutex_owner(wire->receiving) != 0) {
-        CHILD_CHECK(mplat_now() < deadline);
-    }
-    await_sleeper();
+    await_receiver(me->p, false);
     write_bytes(me->p, two_messages + ONE_MESSAGE, TWO_MESSAGES - ONE_MESSAGE);
 }
 
@@ -355,13 +363,10 @@ static void test_wait_stream__after_receivers(void)
     pair p = make_raw_pair();
     mproc_wait_item item = MPROC_WAIT_ITEM(p.ours);
     for (int i = 0; i < 5; i++) {
-        int64_t deadline = mplat_now() + LIMIT;
         deed receiver = {.fn = receive_one, .p = &p};
         deed writer = {.fn = write_one_and_one, .p = &p};
         begin_deed(&receiver);
-        while (mproc__mutex_owner(mproc__wire_of(p.ours)->receiving) == 0) {
-            CHILD_CHECK(mplat_now() < deadline);
-        }
+        await_receiver(&p, true);
         CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_NOWAIT), 0);
         begin_deed(&writer);
         CU_ASSERT_EQUAL(wait_for(&item, 1, MPROC_FOREVER), 1);
@@ -375,8 +380,8 @@ static void test_wait_stream__after_receivers(void)
 
 static void wait_too(deed *me)
 {
-    mproc_wait_item items[] = {MPROC_WAIT_ITEM(me->stop), MPROC_WAIT_ITEM(me->p->ours)};
-    me->rc = wait_for(items, 2, MPROC_FOREVER);
+    mproc_wait_item items[] = {MPROC_WAIT_ITEM(me->p->ours), MPROC_WAIT_ITEM(me->stop)};
+    me->rc = wait_for(items, me->n_items, MPROC_FOREVER);
 }
 
 /** All of those who wait are told; nobody takes anything. */
@@ -389,7 +394,7 @@ static void test_wait_stream__several_waiters(void)
         deed waiters[3];
         pair p = make_pair(addresses[n % 2]);
         for (size_t i = 0; i < 3; i++) {
-            waiters[i] = (deed){.fn = wait_too, .p = &p, .stop = stop};
+            waiters[i] = (deed){.fn = wait_too, .p = &p, .stop = stop, .n_items = 1 + (n + i) % 2};
             begin_deed(&waiters[i]);
         }
         await_sleeper();
@@ -418,9 +423,9 @@ static void test_wait_stream__close_wakes(void)
     for (size_t n = 0; n < 6; n++) {
         pair p = make_pair(addresses[n % 2]);
         deed closer = {.fn = close_ours, .p = &p};
-        mproc_wait_item items[] = {MPROC_WAIT_ITEM(event), MPROC_WAIT_ITEM(p.ours)};
+        mproc_wait_item items[] = {MPROC_WAIT_ITEM(p.ours), MPROC_WAIT_ITEM(event)};
         begin_deed(&closer);
-        CU_ASSERT_EQUAL(mproc_wait(items, 2, MPROC_FOREVER), MPROC_ESTATE);
+        CU_ASSERT_EQUAL(mproc_wait(items, 1 + n / 2 % 2, MPROC_FOREVER), MPROC_ESTATE);
         CU_ASSERT_STRING_EQUAL(mproc_last_error(), "another thread has closed the connection");
         end_deed(&closer);
         p.ours = NULL;
