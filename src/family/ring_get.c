@@ -266,12 +266,13 @@ int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, ui
     if (rc < 0) {
         return rc;
     }
-    shm->ticket = last != NULL ? last->ticket : mproc__ring_words_of(end->position);
-    shm->returns = last != NULL ? last->returns : 0;
     shm->kind = (uint64_t)item->kind;
     uint64_t *taken_at = last == NULL ? prepare_taking(end, item) : NULL;
     uint64_t *parcel = mproc__block_slot(lease, MPROC__LEASE_PARCEL);
     mproc__family_lock();
+    // Under the lock: who has put the last one back may have been about to count that.
+    shm->ticket = last != NULL ? last->ticket : mproc__ring_words_of(end->position);
+    shm->returns = last != NULL ? last->returns : 0;
     mproc__txn txn = mproc__txn_begin(&mproc__shm()->journal);
     if (taken_at != NULL) {
         mproc__txn_set(&txn, taken_at, mark_of(end));
