@@ -212,10 +212,13 @@ static uint64_t trimmable(uint64_t offset, uint64_t *ret_first)
     // Head and references stay: they are read until the block is free.
     const struct mproc__block_shm *head = mproc__at(offset);
     uint64_t payload = mproc__load64_relaxed(&head->payload);
-    uint64_t granules = (uint64_t)1 << mproc__page_order(state);
+    uint32_t order = mproc__page_order(state);
+    uint64_t granules = (uint64_t)1 << order;
     *ret_first = mproc__granule_index(payload) + 1;
     uint64_t kept = *ret_first - index;
-    return granules > kept && mproc__run_is_surplus(granules) ? granules - kept : 0;
+    return granules > kept && mproc__run_is_surplus(mproc__run_count_ready(index, order))
+               ? granules - kept
+               : 0;
 }
 
 bool mproc__heap_can_trim(uint64_t offset)

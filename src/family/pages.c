@@ -11,8 +11,12 @@
 /* The page map is committed for so many granules at a time: 128 MiB of heap, 64 KiB of map. */
 #define MAP_STEP ((uint64_t)2048)
 
-/* Free memory kept for the next one who needs it rather than given back: 32 MiB. */
+/* Free memory kept for the next one who needs it rather than given back: 32 MiB, or this part of the heap. */
 #define KEEP_GRANULES ((uint64_t)512)
+#define KEEP_PART ((uint64_t)4)
+
+/* Smaller runs are always kept: they come and go all the time. */
+#define LARGE_GRANULES ((uint64_t)16)
 
 struct mproc__page_shm *mproc__page_at(uint64_t index)
 {
@@ -183,7 +187,7 @@ static enum mproc__memory memory_of(uint64_t index)
     return (enum mproc__memory)mproc__load64_relaxed(&mproc__page_at(index)->committed);
 }
 
-static uint64_t count_ready(uint64_t index, uint32_t order)
+uint64_t mproc__run_count_ready(uint64_t index, uint32_t order)
 {
     uint64_t count = 0;
     for (uint64_t i = 0; i < (uint64_t)1 << order; i++) {
@@ -200,15 +204,34 @@ void mproc__run_take(mproc__txn *txn, uint64_t index, enum mproc__run_kind kind,
     MPROC__CHECK(mproc__page_kind(*state) == MPROC__RUN_FREE);
     mproc__page_unlink(txn, &heap->free_runs[order], index);
     mproc__txn_set(txn, state, state_of(kind, order, class_of));
-    mproc__txn_set(txn, &heap->kept, mproc__txn_get(txn, &heap->kept) - count_ready(index, order));
+    mproc__txn_set(txn, &heap->kept,
+                   mproc__txn_get(txn, &heap->kept) - mproc__run_count_ready(index, order));
+}
+
+/** Forget that a run has memory. */
+static void disown(uint64_t index, uint32_t order)
+{
+    for (uint64_t i = index; i < index + ((uint64_t)1 << order); i++) {
+        if (memory_of(i) == MPROC__MEMORY_READY) {
+            mproc__store64_release(&mproc__page_at(i)->committed, MPROC__MEMORY_UNSURE);
+        }
+    }
 }
 
 void mproc__run_put(mproc__txn *txn, uint64_t index)
 {
     struct mproc__heap_shm *heap = &mproc__shm()->heap;
     uint32_t order = mproc__page_order(mproc__page_at(index)->state);
+    uint64_t ready = mproc__run_count_ready(index, order);
+    if (ready >= LARGE_GRANULES && mproc__run_is_surplus(ready)) {
+        // There is no time to give it back here, and it will be taken again before what is kept. But it must not
+        // count: else the limit would be reached for good, and all memory that is freed from then on would be given
+        // back, and taken anew, at each use.
+        disown(index, order);
+        ready = 0;
+    }
     put_free(txn, index, order);
-    mproc__txn_set(txn, &heap->kept, mproc__txn_get(txn, &heap->kept) + count_ready(index, order));
+    mproc__txn_set(txn, &heap->kept, mproc__txn_get(txn, &heap->kept) + ready);
 }
 
 void mproc__run_merge(uint64_t index)
@@ -299,5 +322,8 @@ void mproc__run_discard(uint64_t index, uint64_t count)
 
 int mproc__run_is_surplus(uint64_t count)
 {
-    return mproc__load64_relaxed(&mproc__shm()->heap.kept) + count > KEEP_GRANULES;
+    const struct mproc__heap_shm *heap = &mproc__shm()->heap;
+    uint64_t part = mproc__load64_relaxed(&heap->top) / KEEP_PART;
+    return mproc__load64_relaxed(&heap->kept) + count >
+           (part > KEEP_GRANULES ? part : KEEP_GRANULES);
 }

@@ -34,8 +34,8 @@ enum mproc__run_kind {
 enum mproc__memory {
     MPROC__MEMORY_NONE = 0,
     MPROC__MEMORY_READY = 1,
-    MPROC__MEMORY_UNSURE =
-        2 /**< who gave it back was killed at it: take it again, but it is not zero */
+    /** Perhaps there, and then not zero: who gave it back was killed at it, or nobody has given it back. */
+    MPROC__MEMORY_UNSURE = 2
 };
 
 struct mproc__page_shm {
@@ -91,7 +91,10 @@ int mproc__run_commit_free(uint64_t index, uint64_t count);
 /** Give the memory of granules back. By the run's holder. */
 void mproc__run_discard(uint64_t index, uint64_t count);
 
-/** Whether giving back this many granules would leave more free memory lying about than is good. */
+/** How many granules of a run have memory. */
+uint64_t mproc__run_count_ready(uint64_t index, uint32_t order);
+
+/** Whether so many more granules would make more free memory lying about than is good. */
 int mproc__run_is_surplus(uint64_t count);
 
 /** List handling for spans: put a page at the head of a list, or take it out. */
