@@ -252,6 +252,9 @@ int mproc__ring_get_lease(mproc__ring_end *end, const mproc__ring_item *item, ui
 /** Give the end back. */
 void mproc__ring_get_end(mproc__ring_end *end);
 
+/** After the end was given back: who was woken and leaves the message where it is has another one woken. */
+void mproc__ring_pass_on(struct mproc__ring_shm *ring);
+
 /** After the end was given back: until there may be a message, or time is up. */
 void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadline);
 

@@ -358,6 +358,14 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
 }
 
+void mproc__ring_pass_on(struct mproc__ring_shm *ring)
+{
+    mproc__fence(); // the tail has been looked at, by us or by a sleeper who has noted himself since
+    if (mproc__load32_relaxed(&ring->getters.word) != 0) {
+        (void)mplat_wake(mproc__low32(&ring->tail), 1);
+    }
+}
+
 void mproc__ring_call(struct mproc__ring_shm *ring)
 {
     int rc = mproc__ring_lock(&ring->put.mutex, MPROC__NEVER);

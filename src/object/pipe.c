@@ -174,15 +174,6 @@ static struct mproc__ring_shm *ring_to(const mproc_connection *connection)
     return &pipe_of(connection)->ring[1 - end_of(connection)->side];
 }
 
-/** Who was woken and leaves the message where it is has another one woken in its place. */
-static void pass_on(struct mproc__ring_shm *ring)
-{
-    mproc__fence(); // the tail has been looked at, by us or by a sleeper who has noted himself since
-    if (mproc__load32_relaxed(&ring->getters.word) != 0) {
-        (void)mplat_wake(mproc__low32(&ring->tail), 1);
-    }
-}
-
 static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
                         mproc__deadline deadline)
 {
@@ -200,7 +191,7 @@ static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
         }
         mproc__ring_get_end(&end);
         if (is_there && rc < 0) {
-            pass_on(ring);
+            mproc__ring_pass_on(ring);
         }
         if (is_there || rc < 0) {
             return rc;
@@ -222,7 +213,7 @@ static int poll_ring(mproc_connection *connection, mproc__deadline deadline)
         uint64_t tail = mproc__load64_acquire(&ring->tail);
         if (mproc__ring_count(ring) > 0 || mproc__ring_is_closed(ring)) {
             if (has_slept) {
-                pass_on(ring);
+                mproc__ring_pass_on(ring);
             }
             return MPROC_OK;
         }

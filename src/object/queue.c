@@ -212,6 +212,9 @@ int mproc__queue_get(mproc_queue *queue, mproc__queue_take_fn take, void *arg, s
         }
         rc = get_some(&end, take, arg, count, ret_count);
         mproc__ring_get_end(&end);
+        if (rc < 0 && rc != MPROC_ECLOSED) {
+            mproc__ring_pass_on(mproc__queue_ring(queue)); // it is still there
+        }
         if (rc < 0 || *ret_count > 0) {
             return fail_get(rc);
         }

@@ -2,6 +2,8 @@
 /*
  * test_queue.c: mproc_queue between threads and processes.
  */
+#include "family/bell.h"
+#include "object/queue.h"
 #include "object/sync_test.h"
 
 #include <stdlib.h>
@@ -550,6 +552,49 @@ static void test_queue__shutdown_wakes_all(void)
     mproc_queue_close(full);
 }
 
+/** Take bytes into a buffer of the size that is said. */
+static int get_into(const mproc_args *args)
+{
+    static unsigned char buffer[5];
+    mproc_queue *queue;
+    size_t capacity;
+    size_t size;
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &capacity) == 0);
+    switch_slices_off();
+    return 100 - mproc_queue_get_bytes(queue, buffer, capacity, &size, LIMIT);
+}
+
+/** Wait until getters have noted that they are about to sleep: one, or several. */
+static bool await_getters(const mproc_queue *queue, uint32_t note)
+{
+    mproc_block *block = make_words(1);
+    int64_t deadline = mplat_now() + LIMIT;
+    bool are_there;
+    while (!(are_there = (mproc__bell_notes(&mproc__queue_ring(queue)->getters) & note) != 0) &&
+           mplat_now() < deadline) {
+        (void)mplat_wait(words_of(block), 0, mplat_now() + mproc_milliseconds(2), NULL, NULL);
+    }
+    mproc_block_close(block);
+    return are_there;
+}
+
+/** Who is woken by an item and cannot take it has the next one woken. */
+static void test_queue__a_wake_is_passed_on(void)
+{
+    mproc_queue *queue;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, NULL), MPROC_OK);
+    mproc_process *small = start(get_into, MPROC_ARGS(queue, (size_t)1));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_ONE));
+    mproc_process *large = start(get_into, MPROC_ARGS(queue, (size_t)5));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_SEVERAL));
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(large), 100);
+    // It may have been quicker.
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(small), 100 - MPROC_ETOOBIG);
+    mproc_queue_close(queue);
+}
+
 static const testlib_case cases[] = {
     {"is_first_in_first_out", test_queue__is_first_in_first_out},
     {"refuses_nonsense", test_queue__refuses_nonsense},
@@ -567,6 +612,7 @@ static const testlib_case cases[] = {
     {"many_put_and_get", test_queue__many_put_and_get},
     {"outlives_who_has_put", test_queue__outlives_who_has_put},
     {"shutdown_wakes_all", test_queue__shutdown_wakes_all},
+    {"a_wake_is_passed_on", test_queue__a_wake_is_passed_on},
 };
 
 PROCESS_TEST_MAIN("object.queue", cases)
