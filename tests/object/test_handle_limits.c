@@ -8,7 +8,6 @@
  */
 #include "object/native.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,18 +17,6 @@
 #define SCENE "MPROC_TEST_SCENE"
 #define MOST 20000
 #define N_THREADS 4
-
-static size_t count_fds(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    CHILD_CHECK(directory != NULL);
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
-}
 
 static void limit_fds(rlim_t count)
 {
@@ -136,10 +123,10 @@ static int fill_bag(const mproc_args *args)
         limit_fds(100);
         CHILD_CHECK(getuid() != 0 || setuid(65534) == 0); // root may do without the limit
     }
-    size_t n_fds = count_fds();
+    size_t n_fds = native_count();
     size_t n = fill(handles, ends[1], &error);
     CHILD_CHECK(error == expected && n > 50);
-    CHILD_CHECK(count_fds() == n_fds);
+    CHILD_CHECK(native_count() == n_fds);
     native_close(native_open(handles[0]));
     native_close(native_open(handles[n - 1]));
     // What is in the middle goes, too, though others must be moved for that.
@@ -279,14 +266,14 @@ static void *juggle(void *arg)
 static void test_handle_limits__threads(void)
 {
     pthread_t threads[N_THREADS];
-    size_t before = count_fds();
+    size_t before = native_count();
     for (int i = 0; i < N_THREADS; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, juggle, NULL), 0);
     }
     for (int i = 0; i < N_THREADS; i++) {
         CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
     }
-    CU_ASSERT_EQUAL(count_fds(), before);
+    CU_ASSERT_EQUAL(native_count(), before);
 }
 
 static const testlib_case cases[] = {
