@@ -131,12 +131,6 @@ static void make_with_message(void)
     CU_ASSERT_EQUAL(send_number(here, VICTIMS), 0);
 }
 
-static void make_with_parcel(void)
-{
-    make_pipe_for_parcels();
-    CU_ASSERT_EQUAL(send_number(here, VICTIMS), 0);
-}
-
 static void make_with_two(void)
 {
     make_with_message();
@@ -274,18 +268,6 @@ static void after_carried_end(bool is_done)
     after_end(is_done);
 }
 
-/* ---- create ---------------------------------------------------------------------------------- */
-
-static void victim_creates(uint64_t shared)
-{
-    (void)shared;
-    mproc_connection *first;
-    mproc_connection *second;
-    const mproc_pipe_options options = {.is_one_way = true, .kernel = true};
-    CHILD_CHECK(mproc_pipe_create(&first, &second, &options) == 0);
-    CHILD_CHECK(mproc_connection_send(second, MPROC_VALUE(1), MPROC_FOREVER) == 0);
-}
-
 /* ---- the table ------------------------------------------------------------------------------- */
 
 #define PART(...) (&(const ops_part){__VA_ARGS__})
@@ -296,8 +278,6 @@ const ops_op ops_table[] = {
      PART(make_pipe_for_parcels, start_receiver, after_send, close_pipe)},
     {"receive the last message", NULL, victim_receives,
      PART(make_with_message, NULL, after_receive, close_pipe)},
-    {"receive the last parcel", NULL, victim_receives,
-     PART(make_with_parcel, NULL, after_receive, close_pipe)},
     {"receive one of two", NULL, victim_receives,
      PART(make_with_two, NULL, after_receive_of_two, close_pipe)},
     {"look in vain", NULL, victim_looks_in_vain, PART(make_rung, NULL, after_look, close_pipe)},
@@ -307,7 +287,6 @@ const ops_op ops_table[] = {
      PART(make_carrier, wait_for_carried_end, after_carried_end, close_pipe)},
     {"receive an end", NULL, victim_receives_its_end,
      PART(make_loaded_carrier, wait_for_carried_end, after_carried_end, close_pipe)},
-    {"create a pipe", NULL, victim_creates, NULL},
 };
 
 const size_t ops_count = MPROC__COUNT(ops_table);
