@@ -469,6 +469,82 @@ static void test_pipe_kernel__many_use_the_same_end(void)
     mproc_block_close(block);
 }
 
+/* ---- kills ----------------------------------------------------------------------------------- */
+
+#define LARGEST 20000u
+
+struct numbered {
+    uint32_t sender, number, size;
+};
+
+/** Send for ever: who and the how manieth, and bytes that follow from these. */
+static int send_for_ever(const mproc_args *args)
+{
+    static unsigned char message[LARGEST];
+    mproc_connection *connection;
+    uint32_t me;
+    CHILD_CHECK(MPROC_UNPACK(args, &connection, &me) == 0);
+    for (struct numbered head = {.sender = me};; head.number++) {
+        head.size = sizeof(head) + (head.number * 7919 + me) % (LARGEST - sizeof(head));
+        memset(message, (int)(head.number % 256), head.size);
+        memcpy(message, &head, sizeof(head));
+        CHILD_CHECK(mproc_connection_send_bytes(connection, message, head.size, LIMIT) == 0);
+    }
+}
+
+/** Receive one, waiting by the system's means only, and check it; false: nobody sends any more. */
+static bool receive_numbered(mproc_connection *connection, uint32_t *next)
+{
+    static unsigned char message[LARGEST];
+    struct numbered head;
+    size_t size;
+    int rc = MPROC_ETIMEDOUT;
+    while (rc == MPROC_ETIMEDOUT && native_poll(handle_of(connection), LIMIT_MS)) {
+        rc = mproc_connection_recv_bytes_into(connection, message, LARGEST, &size, MPROC_NOWAIT);
+    }
+    CU_ASSERT_FATAL(rc == MPROC_OK || rc == MPROC_ECLOSED);
+    if (rc == MPROC_OK) {
+        memcpy(&head, message, sizeof(head));
+        CU_ASSERT_FATAL(size == head.size && head.sender < N_SENDERS);
+        CU_ASSERT_EQUAL(head.number, next[head.sender]++);
+        CU_ASSERT(size == sizeof(head) || message[size - 1] == head.number % 256);
+    }
+    return rc == MPROC_OK;
+}
+
+/** What was sent is received, whole and in order, and then the end: whoever is killed in a send, and when. */
+static void test_pipe_kernel__messages_stay_whole(void)
+{
+    mproc_block_close(make_words(1)); // a first hold takes memory for all later ones
+    mproc_arena_stats before = settled_stats();
+    for (long round = testlib_count(5, 200); round > 0; round--) {
+        mproc_connection *ours;
+        mproc_connection *theirs;
+        mproc_process *children[N_SENDERS];
+        uint32_t next[N_SENDERS] = {0};
+        make_kernel(&ours, &theirs);
+        for (uint32_t i = 0; i < N_SENDERS; i++) {
+            children[i] = start(send_for_ever, MPROC_ARGS(theirs, i));
+        }
+        mproc_connection_close(theirs);
+        for (int i = 0; i < N_SENDERS; i++) {
+            for (uint32_t n = testlib_random() % 100; n > 0 || next[i] == 0; n -= n > 0 ? 1 : 0) {
+                CU_ASSERT(receive_numbered(ours, next));
+            }
+            CU_ASSERT_EQUAL(mproc_process_kill(children[i]), MPROC_OK);
+        }
+        while (receive_numbered(ours, next)) {
+        }
+        for (int i = 0; i < N_SENDERS; i++) {
+            CU_ASSERT_EQUAL(end_of(children[i]), CODE_KILLED);
+        }
+        expect_end(ours);
+        mproc_connection_close(ours);
+    }
+    mproc_arena_stats after = settled_stats();
+    CU_ASSERT(is_same_arena(&before, &after));
+}
+
 static const testlib_case cases[] = {
     {"is_readable_while_something_is_there",
      test_pipe_kernel__is_readable_while_something_is_there},
@@ -483,6 +559,7 @@ static const testlib_case cases[] = {
     {"who_sleeps_learns_of_a_kill", test_pipe_kernel__who_sleeps_learns_of_a_kill},
     {"an_end_in_a_start_goes_with_it", test_pipe_kernel__an_end_in_a_start_goes_with_it},
     {"many_use_the_same_end", test_pipe_kernel__many_use_the_same_end},
+    {"messages_stay_whole", test_pipe_kernel__messages_stay_whole},
 };
 
 PROCESS_TEST_MAIN("object.pipe_kernel", cases)
