@@ -26,6 +26,7 @@ enum mproc__kind {
     MPROC__KIND_PIPE = 8,      /**< private: what connects two ends, see pipe.h */
     MPROC__KIND_LEASE = 9,     /**< private: a message that may come back, see lease.h */
     MPROC__KIND_LISTENER = 10, /**< private: the lock of a listener, which is no object itself */
+    MPROC__KIND_TICKET = 13,   /**< private: a connection on its way, see doorbell.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)
