@@ -104,7 +104,7 @@ static void test_handle_limits__table_is_full(void)
 /** A pipe that the system can wait for; its ends have descriptors, too. */
 static int have_no_room_for_an_end(const mproc_args *args)
 {
-    const mproc_pipe_options kernel = {.kernel = true};
+    const mproc_pipe_options options = {.kernel = true};
     mproc_connection *carrier;
     mproc_connection *made[2];
     mproc_connection *end;
@@ -112,7 +112,7 @@ static int have_no_room_for_an_end(const mproc_args *args)
     CHILD_CHECK(MPROC_UNPACK(args, &carrier) == 0);
     CHILD_CHECK(mproc_connection_poll(carrier, LIMIT) == 0);
     int last = use_all_fds();
-    CHILD_CHECK(mproc_pipe_create(&made[0], &made[1], &kernel) == MPROC_EMFILE);
+    CHILD_CHECK(mproc_pipe_create(&made[0], &made[1], &options) == MPROC_EMFILE);
     for (int i = 0; i < 3; i++) {
         CHILD_CHECK(mproc_connection_recv(carrier, &value, MPROC_NOWAIT) == MPROC_EMFILE);
     }
@@ -127,12 +127,12 @@ static int have_no_room_for_an_end(const mproc_args *args)
 
 static void test_handle_limits__no_room_for_an_end(void)
 {
-    const mproc_pipe_options kernel = {.kernel = true};
+    const mproc_pipe_options options = {.kernel = true};
     mproc_connection *carrier[2];
     mproc_connection *ends[2];
     mproc_value value;
     CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&carrier[0], &carrier[1], NULL), MPROC_OK);
-    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &kernel), MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &options), MPROC_OK);
     CU_ASSERT_EQUAL(mproc_connection_send(carrier[0], MPROC_LIST(ends[1]), LIMIT), MPROC_OK);
     mproc_connection_close(ends[1]);
     run(have_no_room_for_an_end, MPROC_ARGS(carrier[1]));
