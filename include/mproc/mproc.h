@@ -23,6 +23,7 @@
 #include "mproc/main.h"
 #include "mproc/named_lock.h"
 #include "mproc/once.h"
+#include "mproc/pool.h"
 #include "mproc/process.h"
 #include "mproc/queue.h"
 #include "mproc/rwlock.h"

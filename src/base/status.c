@@ -42,8 +42,11 @@ const char *mproc_strerror(int status)
         "system error",
         "poisoned lock",
         "exists already",
-        "broken barrier or latch",
+        "broken barrier, latch or pool",
         "closed",
+        "worker died",
+        "cancelled",
+        "interrupted",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";

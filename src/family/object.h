@@ -32,6 +32,14 @@ enum mproc__kind {
 #undef MPROC__KIND_OF_OBJECT
 };
 
+struct mproc_object;
+
+/** What an object of the service floor has in its `local` begins with this. */
+struct mproc__object_local {
+    /** Give it up, with what `local` is; before the hold, if this process has that still. */
+    void (*close)(struct mproc_object *object, bool is_held);
+};
+
 /** Every object's handle. */
 struct mproc_object {
     uint32_t kind;   /**< enum mproc__kind */
