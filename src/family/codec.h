@@ -51,6 +51,16 @@ int mproc__codec_size(const mproc__codec *codec, const mproc_value *value, size_
  */
 int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void *out);
 
+/** The most that nil, a boolean or a number takes. */
+#define MPROC__CODEC_PLAIN_MAX 9u
+
+/**
+ * Write a value at once, if it is nil, a boolean or a number, and there are MPROC__CODEC_PLAIN_MAX bytes.
+ *
+ * @return where the next one goes; NULL: it was not written
+ */
+void *mproc__codec_write_plain(const mproc_value *value, void *at, const void *end);
+
 /**
  * Read one value that fills all of [data, data + size). Nothing is trusted, not even that the input
  * stays the same meanwhile; memory is taken only after all of it has been checked, in one piece. On
