@@ -64,7 +64,7 @@ typedef struct mproc_map_options {
     int *statuses;
     /** Of the async functions: as in mproc_task_options, called once for all of the map. */
     void (*callback)(void *arg, const mproc_value *result);
-    void (*error_callback)(void *arg, int status, const char *story);
+    void (*error_callback)(void *arg, int status, const char *sentence);
     void *callback_arg;
 } mproc_map_options;
 

@@ -20,8 +20,8 @@
 
 /** Where outcomes go. */
 typedef struct mproc__outcomes {
-    unsigned char *at;  /**< where the next one goes */
-    unsigned char *end; /**< of the memory */
+    unsigned char *at;   /**< where the next one goes */
+    unsigned char *end;  /**< of the memory */
     size_t objects_left; /**< how many objects it can hold besides */
     mproc__codec codec;
     /** Find other memory for one outcome, and set the fields above. NULL: there is none. */
