@@ -15,6 +15,7 @@
 #include "mproc/error.h"
 #include "mproc/event.h"
 #include "mproc/export.h"
+#include "mproc/future.h"
 #include "mproc/handle.h"
 #include "mproc/latch.h"
 #include "mproc/list.h"
