@@ -27,15 +27,25 @@ enum mproc__pool_phase {
 
 /** What concerns the pool as a whole. */
 struct mproc__rule_shm {
-    uint32_t phase; /**< enum mproc__pool_phase; only grows, by CAS */
-    uint32_t
-        is_over; /**< by the supervisor, once: there are no workers any more; join sleeps on it */
-    uint32_t orders;   /**< + 1 by whoever wants the supervisor's attention, which sleeps on it */
-    uint32_t is_local; /**< workers are threads of the owner; constant */
-    uint64_t owner;    /**< member id; constant */
-    uint64_t
-        owner_thread; /**< the supervisor's thread id, see thread.h: the pool lives as long as it */
-    char story[256];  /**< why it is broken; by the supervisor, before the phase */
+    /* Constant: */
+    uint64_t owner;    /**< member id */
+    uint32_t is_local; /**< workers are threads of the owner */
+    uint32_t reserved;
+
+    /* By the supervisor: */
+    uint64_t owner_thread; /**< its thread id, see thread.h: the pool lives as long as it */
+    uint64_t wake_at;      /**< when it will wake up by itself, on mplat_now's clock */
+    uint32_t is_up;        /**< once it runs; who creates the pool sleeps on it */
+    uint32_t is_over;      /**< once there are no workers any more; join sleeps on it */
+
+    /* By CAS: */
+    uint32_t phase;  /**< enum mproc__pool_phase; only grows */
+    uint32_t orders; /**< + 1 by whoever wants the supervisor's attention, which sleeps on it */
+    uint32_t has_failure; /**< 1: a worker is writing `failure`, 2: it is there */
+    uint32_t reserved_too;
+
+    char failure[256]; /**< what the first initializer said that failed; by its worker */
+    char story[256];   /**< why it is broken; by the supervisor, before the phase */
 };
 
 /* ---- in each process ---- */
@@ -52,7 +62,22 @@ struct mproc__pool_local {
     struct mproc__client *client; /**< NULL: it has given it no task yet */
 };
 
-/* worker.c's, for the supervisor to start: its arguments are (pool, index, initargs). */
+/** Have the supervisor look around. Any process. */
+void mproc__pool_order(struct mproc__rule_shm *rule);
+
+/** Have it look around at `when` at the latest, say for a task's deadline, which is in its place already. */
+void mproc__pool_order_at(struct mproc__rule_shm *rule, int64_t when);
+
+/** Leave word of what kept this worker from beginning, by mproc_last_error(); the first one's word counts. */
+void mproc__pool_tell_failure(struct mproc__rule_shm *rule);
+
+/**
+ * In a worker between two tasks: whether it makes way for another one, since it has run so many tasks, or
+ * has too much memory. It is cheap to ask after each task.
+ */
+bool mproc__worker_is_worn(uint64_t n_tasks, uint64_t max_tasks, uint64_t max_memory);
+
+/* worker.c's, for the supervisor to start: its arguments are (pool, index, initargs as a list). */
 int mproc__worker_run(const mproc_args *args);
 
 #endif
