@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "family/block.h"
+#include "mproc/future.h"
 #include "service/outcome.h"
 #include "service/tasks.h"
 

@@ -123,7 +123,8 @@ int mproc__chunk_enter(mproc__chunk_run *run, uint64_t block, const uint64_t *st
     run->done = (progress >> MPROC__CHUNK_ITEM_SHIFT) & MPROC__CHUNK_MAX_ITEMS;
     if (run->size < sizeof(*shm) || shm->items > shm->items_end || shm->items_end > run->size ||
         shm->outcomes > shm->outcomes_end || shm->outcomes_end > run->size ||
-        run->region >= MPROC__CHUNK_REGIONS || run->done > shm->n_items) {
+        run->region >= MPROC__CHUNK_REGIONS || shm->n_items > MPROC__CHUNK_MAX_ITEMS ||
+        run->done > shm->n_items) {
         return corrupt();
     }
     return find_region(run, progress & (((uint64_t)1 << MPROC__CHUNK_ITEM_SHIFT) - 1));
