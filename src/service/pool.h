@@ -34,12 +34,13 @@ struct mproc__rule_shm {
 
     /* By the supervisor: */
     uint64_t owner_thread; /**< its thread id, see thread.h: the pool lives as long as it */
-    uint64_t wake_at;      /**< when it will wake up by itself, on mplat_now's clock; 0: it is awake */
-    uint32_t is_up;        /**< once it runs; who creates the pool sleeps on it */
-    uint32_t is_over;      /**< once there are no workers any more; join sleeps on it */
+    uint64_t wake_at; /**< when it will wake up by itself, on mplat_now's clock; 0: it is awake */
+    uint32_t is_up;   /**< once it runs; who creates the pool sleeps on it */
+    uint32_t is_over; /**< once there are no workers any more; join sleeps on it */
 
     /* By CAS: */
-    uint64_t due_at; /**< when a task that is DELAYED is to be posted, at the earliest; INT64_MAX: none */
+    uint64_t
+        due_at; /**< when a task that is DELAYED is to be posted, at the earliest; INT64_MAX: none */
     uint32_t phase;  /**< enum mproc__pool_phase; only grows */
     uint32_t orders; /**< + 1 by whoever wants the supervisor's attention, which sleeps on it */
     uint32_t has_failure; /**< 1: a worker is writing `failure`, 2: it is there */

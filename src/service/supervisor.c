@@ -40,8 +40,8 @@
 
 /** A worker's place, from the supervisor's side. */
 typedef struct post {
-    void *worker; /**< the executor's; NULL: nobody has it */
-    int64_t due;  /**< not before that another one is started */
+    void *worker;        /**< the executor's; NULL: nobody has it */
+    int64_t due;         /**< not before that another one is started */
     uint32_t n_failures; /**< in a row: of those that were never READY */
     bool is_killed;
 } post;
@@ -412,7 +412,7 @@ static void end_all(mproc__supervisor *s)
     bool is_broken = s->phase == MPROC__POOL_BROKEN;
     bool is_shut = s->phase == MPROC__POOL_SHUT;
     mproc__store32_release(&s->rule->is_over, 1); /* COMMIT */
-    mproc__fence();                               // who has posted since looks at it, or is seen here
+    mproc__fence(); // who has posted since looks at it, or is seen here
     mproc__tasks_end_all(s->tasks,
                          is_broken ? MPROC_EBROKEN
                          : is_shut ? MPROC_ECLOSED

@@ -62,7 +62,8 @@ void mproc__pool_tell_failure(struct mproc__rule_shm *rule)
     uint32_t expected = 0;
     if (mproc__cas32(&rule->has_failure, &expected, 1)) {
         (void)snprintf(rule->failure, sizeof(rule->failure), "%s", mproc_last_error());
-        mproc__store32_release(&rule->has_failure, 2); /* COMMIT: killed before, it has said nothing */
+        mproc__store32_release(&rule->has_failure,
+                               2); /* COMMIT: killed before, it has said nothing */
     }
 }
 
