@@ -93,6 +93,19 @@ void mproc__pool_order_post(struct mproc__rule_shm *rule, int64_t when)
     mproc__pool_order_at(rule, when);
 }
 
+int mproc__pool_refuse(const struct mproc__rule_shm *rule)
+{
+    uint32_t phase = mproc__load32_acquire(&rule->phase);
+    if (phase == MPROC__POOL_BROKEN) {
+        return mproc__fail(MPROC_EBROKEN, "the pool is broken: %s", rule->story);
+    }
+    if (mproc__load32_acquire(&rule->is_interrupted) != 0) {
+        return mproc__fail(MPROC_EINTERRUPTED, "the pool was interrupted");
+    }
+    return mproc__fail(MPROC_ECLOSED, phase == MPROC__POOL_SHUT ? "the pool was shut down"
+                                                                : "the pool was terminated");
+}
+
 /** Whether the process that owns the pool is gone: nothing will ever happen again. */
 static bool is_orphaned(struct mproc__rule_shm *rule)
 {

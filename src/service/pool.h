@@ -43,8 +43,8 @@ struct mproc__rule_shm {
         due_at; /**< when a task that is DELAYED is to be posted, at the earliest; INT64_MAX: none */
     uint32_t phase;  /**< enum mproc__pool_phase; only grows */
     uint32_t orders; /**< + 1 by whoever wants the supervisor's attention, which sleeps on it */
-    uint32_t has_failure; /**< 1: a worker is writing `failure`, 2: it is there */
-    uint32_t reserved_too;
+    uint32_t is_interrupted; /**< terminated by Ctrl-C */
+    uint32_t has_failure;    /**< 1: a worker is writing `failure`, 2: it is there */
 
     char failure[256]; /**< what the first initializer said that failed; by its worker */
     char story[256];   /**< why it is broken; by the supervisor, before the phase */
@@ -66,6 +66,9 @@ struct mproc__pool_local {
 
 /** The local part of a handle. 0 or MPROC_ENOMEM. */
 int mproc__pool_local_of(mproc_pool *pool, struct mproc__pool_local **ret_local);
+
+/** The status, with a sentence, of a task for a pool that is no longer OPEN. */
+int mproc__pool_refuse(const struct mproc__rule_shm *rule);
 
 /** Have the supervisor look around. Any process. */
 void mproc__pool_order(struct mproc__rule_shm *rule);

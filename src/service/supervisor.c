@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * supervisor.c: what keeps a pool's workers going, in the process that created it.
+ * supervisor.c: what keeps a pool going, in the process that created it.
  *
- * Why      A worker may end at any instruction. Somebody must find that out, say what becomes of what it was
- *          doing, and start another one; and somebody must kill those whose task has had its time.
- * Thread   One for each pool. It sleeps on rule.orders, which anybody rings; a lookout rings it, too, when
- *          the sentinel of a worker fires. What it knows of workers is its own.
- * Always   V1  a worker is buried in the engine after its sentinel has fired: nothing of it goes on
- *          V2  it is killed for a task only when that is doomed, and then takes no other one: so no
- *              innocent task is killed
- *          V3  before it sleeps it notes until when, and looks once more: a deadline that comes meanwhile
- *              rings it
- * Limiter  Workers that end before they are READY are started again later and later. When many of them have
- *          ended so, one after the other, and none is READY, the pool is broken.
+ * Thread   One for each pool. It sleeps on rule.orders, which anybody rings; a lookout rings it, too, when a
+ *          worker has ended. It looks at everything each time: an order says no more than that there is something.
+ * Always   V1  before it sleeps it notes until when, and looks once more: a deadline that comes meanwhile rings it
+ *          V2  when `is_over` is set nothing is begun any more; who posts a task looks at it afterwards, and takes
+ *              that back
  */
 #include "service/supervisor.h"
 
@@ -24,234 +18,58 @@
 #include "family/thread.h"
 #include "family/watch.h"
 #include "object/process.h"
+#include "service/crew.h"
+#include "service/submit.h"
 
 #include <stdio.h>
-#include <string.h>
-
-#define MILLISECOND ((int64_t)1000000)
-
-/* Back-off of a worker that has ended before it was READY, and how many may in all. */
-#define STEP_NS (10 * MILLISECOND)
-#define MOST_NS (1000 * MILLISECOND)
-#define MOST_FAILURES 10
 
 /* How soon to look again for what nobody will ring for. */
-#define SLICE_NS (20 * MILLISECOND)
+#define SLICE_NS ((int64_t)20 * 1000000)
 
-/** A worker's place, from the supervisor's side. */
-typedef struct post {
-    void *worker;        /**< the executor's; NULL: nobody has it */
-    int64_t due;         /**< not before that another one is started */
-    uint32_t n_failures; /**< in a row: of those that were never READY */
-    bool is_killed;
-} post;
+/* So many workers, or two for each place, may end one after the other before they are READY. */
+#define MOST_FAILURES 10
 
 struct mproc__supervisor {
     mproc__member_id member; /**< whose it is */
-    mproc_pool *pool;
+    mproc__crew crew;
     mproc__tasks *tasks;
     struct mproc__rule_shm *rule;
-    const mproc__executor *executor;
-    mplat_thread *thread;    /**< NULL: whoever ends the process has it; the private lock */
-    bool is_joined;          /**< and has joined it; likewise */
-    mproc__supervisor *next; /**< in the list of this process's; likewise */
-
-    const mproc_context *context;
-    char name[64];
-    mproc_value initargs;
-    bool pin;
-    int *cpus;
-    size_t n_cpus;
-
-    uint32_t n;
-    post *posts;
-    mplat_handle *handles; /**< of those that there are ... */
-    uint32_t *places;      /**< ... and whose they are */
-    bool *ready;
-    size_t n_handles;
-    mplat_lookout *lookout;
-    bool has_change; /**< the lookout does not know all of them */
-
     uint32_t phase; /**< that has been acted upon */
-    uint32_t n_failures;
-    char failure[224]; /**< the last one */
     struct mproc__vigil vigil;
+    mplat_interrupt interrupt; /**< caught if fn is not NULL */
+
+    /* The private lock: */
+    mplat_thread *thread;    /**< NULL: whoever ends the process has it */
+    bool is_joined;          /**< and has joined it */
+    mproc__supervisor *next; /**< in the list of this process's */
 };
+
+static void terminate(mproc__supervisor *s)
+{
+    uint32_t old = mproc__load32_acquire(&s->rule->phase);
+    while (old < MPROC__POOL_TERMINATED &&
+           !mproc__cas32(&s->rule->phase, &old, MPROC__POOL_TERMINATED)) {
+    }
+    mproc__pool_order(s->rule);
+}
+
+/** Ctrl-C. In a signal handler, or in a thread of the system's. */
+static void interrupt(void *arg)
+{
+    mproc__supervisor *s = arg;
+    mproc__store32_release(&s->rule->is_interrupted, 1);
+    terminate(s);
+}
 
 /** All of this process's, for its end; the private lock. */
 static mproc__supervisor *all;
-
-static struct mproc__worker_shm *shm_of(const mproc__supervisor *s, uint32_t i)
+/** What becomes of tasks that the pool does not do any more; with a sentence. */
+static int why(const struct mproc__rule_shm *rule)
 {
-    return &s->tasks->workers[i];
-}
-
-/* ---- starting workers ------------------------------------------------------------------------ */
-
-static int start(mproc__supervisor *s, uint32_t i, bool is_replacement)
-{
-    char name[sizeof(s->name) + 16];
-    struct mproc__worker_shm *shm = shm_of(s, i);
-    (void)snprintf(name, sizeof(name), "%s-%u", s->name, i + 1);
-    shm->incarnation++;
-    shm->restarts += is_replacement ? 1 : 0;
-    mproc__store32_release(&shm->life, MPROC__WORKER_STARTING);
-    mproc__worker_plan plan = {
-        .context = s->context,
-        .name = name,
-        .args = MPROC_ARGS(s->pool, i, s->initargs),
-        .cpus = s->cpus,
-        .n_cpus = s->n_cpus,
-        .is_replacement = is_replacement,
-    };
-    if (s->pin && s->n_cpus > 0) {
-        plan.cpus = &s->cpus[i % s->n_cpus];
-        plan.n_cpus = 1;
-    }
-    int rc = s->executor->start(&plan, &s->posts[i].worker);
-    if (rc < 0) {
-        mproc__store32_release(&shm->life, MPROC__WORKER_NONE);
-        return rc;
-    }
-    mproc__store64_release(&shm->member, s->executor->member(s->posts[i].worker));
-    s->posts[i].is_killed = false;
-    s->has_change = true;
-    return MPROC_OK;
-}
-
-/* ---- the ends of workers --------------------------------------------------------------------- */
-
-/** A worker has ended, or could not be started, before it was READY. */
-static void note_failure(mproc__supervisor *s, uint32_t i, int64_t now)
-{
-    post *place = &s->posts[i];
-    int64_t delay = place->n_failures * STEP_NS;
-    place->n_failures++;
-    place->due = now + (delay < MOST_NS ? delay : MOST_NS);
-    s->n_failures++;
-    for (uint32_t k = 0; k < s->n; k++) {
-        if (mproc__load32_acquire(&shm_of(s, k)->life) == MPROC__WORKER_READY) {
-            s->n_failures = 0;
-        }
-    }
-}
-
-static void describe(mproc__supervisor *s, const mproc__ending *ending)
-{
-    if (ending->story[0] != '\0') {
-        (void)snprintf(s->failure, sizeof(s->failure), "%s", ending->story);
-    } else {
-        (void)snprintf(s->failure, sizeof(s->failure), "the last one's exit code was %d%s",
-                       ending->code, ending->is_oom ? ", for want of memory" : "");
-    }
-}
-
-/** A worker is gone: see to what it leaves. */
-static void bury(mproc__supervisor *s, uint32_t i, int64_t now)
-{
-    struct mproc__worker_shm *shm = shm_of(s, i);
-    post *place = &s->posts[i];
-    mproc__ending ending;
-    mproc__recovered recovered = {0};
-    s->executor->collect(place->worker, &ending);
-    place->worker = NULL;
-    place->due = 0;
-    uint32_t life = mproc__load32_acquire(&shm->life);
-    const mproc__death death = {
-        .how = {.exit_code = ending.code,
-                .flags = ending.is_oom ? MPLAT_EXIT_OOM : 0,
-                .pid = ending.pid},
-        .is_orderly = life == MPROC__WORKER_LEAVING,
-    };
-    mproc__tasks_bury_worker(s->tasks, i, &death, &recovered);
-    if (recovered.due_ns != 0) {
-        mproc__pool_order_post(s->rule, recovered.due_ns);
-    }
-    shm->peak_bytes = ending.peak_bytes > shm->peak_bytes ? ending.peak_bytes : shm->peak_bytes;
-    mproc__store64_release(&shm->member, 0);
-    mproc__store32_release(&shm->life, MPROC__WORKER_NONE);
-    if (life != MPROC__WORKER_STARTING) {
-        place->n_failures = 0;
-        s->n_failures = 0;
-    } else if (!place->is_killed) {
-        describe(s, &ending);
-        note_failure(s, i, now);
-    }
-}
-
-/** Which sentinels have fired: the lookout tells when to look. */
-static void reap(mproc__supervisor *s, int64_t now)
-{
-    if (s->lookout != NULL && mplat_lookout_is_over(s->lookout)) {
-        mplat_lookout_end(s->lookout, s->ready);
-        s->lookout = NULL;
-        s->has_change = true;
-        if (mplat_handles_wait(s->handles, s->n_handles, 0, s->ready) < 0) {
-            return; // no memory just now: it is looked at again
-        }
-        for (size_t k = 0; k < s->n_handles; k++) {
-            if (s->ready[k]) {
-                bury(s, s->places[k], now);
-            }
-        }
-    }
-}
-
-static void ring(void *rule)
-{
-    mproc__pool_order(rule);
-}
-
-/** Have the lookout know all the workers that there are. */
-static int look_out(mproc__supervisor *s)
-{
-    if (!s->has_change) {
-        return MPROC_OK;
-    }
-    mplat_lookout_end(s->lookout, s->ready);
-    s->lookout = NULL;
-    s->n_handles = 0;
-    for (uint32_t i = 0; i < s->n; i++) {
-        if (s->posts[i].worker != NULL) {
-            s->places[s->n_handles] = i;
-            s->ready[s->n_handles] = false;
-            s->handles[s->n_handles++] = s->executor->sentinel(s->posts[i].worker);
-        }
-    }
-    int rc = MPROC_OK;
-    if (s->n_handles > 0) {
-        rc = mplat_lookout_begin(s->handles, s->n_handles, ring, s->rule, &s->lookout);
-    }
-    s->has_change = rc < 0;
-    return rc;
-}
-
-static uint32_t count_workers(const mproc__supervisor *s)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < s->n; i++) {
-        n += s->posts[i].worker != NULL ? 1 : 0;
-    }
-    return n;
-}
-
-/* ---- what is to be done ---------------------------------------------------------------------- */
-
-static void kill_worker(mproc__supervisor *s, uint32_t i)
-{
-    if (s->posts[i].worker != NULL && !s->executor->is_local) {
-        s->executor->kill(s->posts[i].worker);
-        s->posts[i].is_killed = true;
-    }
-}
-
-/** No more tasks, and none of those that there are; `status` says why. */
-static void stop(mproc__supervisor *s, int status, const char *story)
-{
-    mproc__tasks_end_all(s->tasks, status, story, true);
-    for (uint32_t i = 0; i < s->n; i++) {
-        kill_worker(s, i);
-    }
+    int status = mproc__pool_refuse(rule);
+    bool is_cancelled =
+        status == MPROC_ECLOSED && mproc__load32_acquire(&rule->phase) != MPROC__POOL_SHUT;
+    return is_cancelled ? MPROC_ECANCELLED : status;
 }
 
 /** Act upon a phase that is new. */
@@ -262,55 +80,41 @@ static void obey(mproc__supervisor *s)
         return;
     }
     s->phase = phase;
-    if (phase == MPROC__POOL_TERMINATED) {
-        stop(s, MPROC_ECANCELLED, "the pool was terminated");
-    } else if (phase == MPROC__POOL_BROKEN) {
-        stop(s, MPROC_EBROKEN, s->rule->story);
+    if (phase >= MPROC__POOL_TERMINATED) {
+        // No more tasks, and none of those that there are.
+        int status = why(s->rule);
+        mproc__tasks_end_all(s->tasks, status, mproc_last_error(), true);
+        mproc__crew_kill(&s->crew);
     }
     mproc__lanes_call(s->tasks);
 }
 
-/** Give the pool up: its workers do not come to their first task. */
+/** Whether none of its workers will ever come to its first task. */
+static bool is_hopeless(const mproc__supervisor *s)
+{
+    uint32_t most = 2 * s->crew.n > MOST_FAILURES ? 2 * s->crew.n : MOST_FAILURES;
+    return s->crew.n_failures > most && s->phase < MPROC__POOL_TERMINATED;
+}
+
 static void give_up(mproc__supervisor *s)
 {
     struct mproc__rule_shm *rule = s->rule;
     bool has_word = mproc__load32_acquire(&rule->has_failure) == 2;
     (void)snprintf(rule->story, sizeof(rule->story),
                    "%u workers have ended, one after the other, before their first task: %.180s",
-                   s->n_failures, has_word ? rule->failure : s->failure);
+                   s->crew.n_failures, has_word ? rule->failure : s->crew.failure);
     uint32_t old = mproc__load32_acquire(&rule->phase);
     /* COMMIT: a pool that was terminated stays so */
     while (old < MPROC__POOL_TERMINATED && !mproc__cas32(&rule->phase, &old, MPROC__POOL_BROKEN)) {
     }
 }
 
-/** Kill the workers whose task is doomed, or has had its time. The next deadline. */
-static int64_t execute(mproc__supervisor *s, int64_t now)
-{
-    int64_t next = MPROC__NEVER;
-    for (uint32_t i = 0; i < s->n; i++) {
-        if (s->posts[i].worker == NULL || s->posts[i].is_killed || s->executor->is_local) {
-            continue;
-        }
-        int64_t deadline = (int64_t)mproc__load64_acquire(&shm_of(s, i)->deadline_ns);
-        if (deadline != 0 && deadline <= now && !mproc__tasks_expire(s->tasks, i, now)) {
-            deadline = now + MILLISECOND; // it has just ended, and the worker is about to say so
-        }
-        if (deadline > now) {
-            next = deadline < next ? deadline : next;
-        }
-        if (mproc__tasks_is_doomed(s->tasks, i)) {
-            kill_worker(s, i);
-        }
-    }
-    return next;
-}
-
 /** How many workers there are to be. */
-static uint64_t count_wanted(mproc__supervisor *s, uint32_t n_there)
+static uint64_t count_wanted(mproc__supervisor *s)
 {
+    uint32_t n_there = mproc__crew_count(&s->crew);
     if (s->phase == MPROC__POOL_OPEN) {
-        return s->n;
+        return s->crew.n;
     }
     if (s->phase > MPROC__POOL_SHUT) {
         return 0;
@@ -318,35 +122,6 @@ static uint64_t count_wanted(mproc__supervisor *s, uint32_t n_there)
     // Those that have left did so for want of tasks; what was posted since needs others.
     uint64_t n_posted = mproc__lanes_count(s->tasks);
     return n_posted > n_there ? n_posted : n_there;
-}
-
-/** Start workers where there is none. When to look again. */
-static int64_t fill(mproc__supervisor *s, int64_t now)
-{
-    int64_t next = MPROC__NEVER;
-    uint32_t n_there = count_workers(s);
-    uint64_t n_wanted = n_there < s->n ? count_wanted(s, n_there) : n_there;
-    for (uint32_t i = 0; i < s->n && n_there < n_wanted; i++) {
-        post *place = &s->posts[i];
-        if (place->worker != NULL) {
-            continue;
-        }
-        if (place->due <= now) {
-            if (start(s, i, true) >= 0) {
-                n_there++;
-                continue;
-            }
-            (void)snprintf(s->failure, sizeof(s->failure), "%s", mproc_last_error());
-            note_failure(s, i, now);
-        }
-        next = place->due < next ? place->due : next;
-    }
-    uint32_t most = 2 * s->n > MOST_FAILURES ? 2 * s->n : MOST_FAILURES;
-    if (s->n_failures > most && s->phase < MPROC__POOL_TERMINATED) {
-        give_up(s);
-        next = now;
-    }
-    return next;
 }
 
 /** Post the tasks that are due. When the next one is. */
@@ -364,31 +139,30 @@ static int64_t post_due(mproc__supervisor *s, int64_t now)
     return (int64_t)mproc__load64_acquire(&s->rule->due_at);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /** Whether the pool has ended, or when to look again. */
 static bool is_over(mproc__supervisor *s, int64_t now, int64_t *next)
 {
-    if (s->phase == MPROC__POOL_OPEN || count_workers(s) > 0) {
+    if (s->phase == MPROC__POOL_OPEN || mproc__crew_count(&s->crew) > 0) {
         return false;
     }
     if (s->phase == MPROC__POOL_SHUT && !mproc__tasks_are_done(s->tasks)) {
         // Who has made it PENDING has not posted it yet, or it is to be posted later.
-        *next = now + SLICE_NS < *next ? now + SLICE_NS : *next;
+        *next = earlier(*next, now + SLICE_NS);
         return false;
     }
     return true;
 }
 
-/* ---- its thread ------------------------------------------------------------------------------ */
-
 /** Whether something is to be done between `now` and `next`. */
 static bool is_pressed(const mproc__supervisor *s, int64_t now, int64_t next)
 {
-    bool result = (int64_t)mproc__load64_acquire(&s->rule->due_at) < next;
-    for (uint32_t i = 0; i < s->n && !result; i++) {
-        int64_t deadline = (int64_t)mproc__load64_acquire(&shm_of(s, i)->deadline_ns);
-        result = deadline > now && deadline < next && !s->posts[i].is_killed;
-    }
-    return result;
+    return (int64_t)mproc__load64_acquire(&s->rule->due_at) < next ||
+           mproc__crew_is_pressed(&s->crew, now, next);
 }
 
 /** Sleep until somebody rings, but not beyond `next`. */
@@ -398,7 +172,7 @@ static void rest(mproc__supervisor *s, uint32_t seen, int64_t now, int64_t next)
         return;
     }
     mproc__store64_release(&s->rule->wake_at, (uint64_t)next);
-    mproc__fence(); // V3
+    mproc__fence(); // V1
     if (!is_pressed(s, now, next) &&
         mproc__sleep_vigilantly(&s->rule->orders, seen, next, &s->vigil)) {
         mproc__member_bury_gone();
@@ -409,18 +183,10 @@ static void rest(mproc__supervisor *s, uint32_t seen, int64_t now, int64_t next)
 
 static void end_all(mproc__supervisor *s)
 {
-    bool is_broken = s->phase == MPROC__POOL_BROKEN;
-    bool is_shut = s->phase == MPROC__POOL_SHUT;
     mproc__store32_release(&s->rule->is_over, 1); /* COMMIT */
     mproc__fence(); // who has posted since looks at it, or is seen here
-    mproc__tasks_end_all(s->tasks,
-                         is_broken ? MPROC_EBROKEN
-                         : is_shut ? MPROC_ECLOSED
-                                   : MPROC_ECANCELLED,
-                         is_broken ? s->rule->story
-                         : is_shut ? "the pool was shut down"
-                                   : "the pool was terminated",
-                         false);
+    int status = why(s->rule);
+    mproc__tasks_end_all(s->tasks, status, mproc_last_error(), false);
     (void)mplat_wake(&s->rule->is_over, INT32_MAX);
 }
 
@@ -435,28 +201,27 @@ static void supervise(void *arg)
     while (rc >= 0) {
         uint32_t seen = mproc__load32_acquire(&s->rule->orders);
         int64_t now = mplat_now();
-        reap(s, now);
+        mproc__crew_reap(&s->crew, now);
         obey(s);
         int64_t next = post_due(s, now);
-        int64_t deadline = execute(s, now);
-        next = deadline < next ? deadline : next;
-        deadline = fill(s, now);
-        next = deadline < next ? deadline : next;
+        next = earlier(next, mproc__crew_execute(&s->crew, now));
+        next = earlier(next, mproc__crew_fill(&s->crew, count_wanted(s), now));
+        if (is_hopeless(s)) {
+            give_up(s);
+            continue;
+        }
         if (is_over(s, now, &next)) {
             break;
         }
-        if (look_out(s) < 0) {
-            next = now + SLICE_NS < next ? now + SLICE_NS : next;
+        if (mproc__crew_look_out(&s->crew) < 0) {
+            next = earlier(next, now + SLICE_NS);
         }
         rest(s, seen, now, next);
     }
-    mplat_lookout_end(s->lookout, s->ready);
     if (rc >= 0) {
         end_all(s);
     }
 }
-
-/* ---- the beginning and the end --------------------------------------------------------------- */
 
 int mproc__supervisor_check(const mproc_pool_options *options, const mproc_context *context)
 {
@@ -480,61 +245,11 @@ int mproc__supervisor_check(const mproc_pool_options *options, const mproc_conte
 
 static void free_all(mproc__supervisor *s)
 {
-    mproc_value_clear(&s->initargs);
-    mproc__free(s->cpus);
-    mproc__free(s->posts);
-    mproc__free(s->handles);
-    mproc__free(s->places);
-    mproc__free(s->ready);
+    if (s->interrupt.fn != NULL) {
+        mplat_interrupt_release(&s->interrupt);
+    }
+    mproc__crew_free(&s->crew);
     mproc__free(s);
-}
-
-static int copy_options(mproc__supervisor *s, const mproc_pool_options *options)
-{
-    static const mproc_args none;
-    const mproc_args *args = options->initargs != NULL ? options->initargs : &none;
-    const mproc_value list = {.type = MPROC_LIST, .as.list = {args->items, args->count}};
-    (void)snprintf(s->name, sizeof(s->name), "%s",
-                   options->name != NULL ? options->name : "PoolWorker");
-    s->pin = options->pin;
-    s->n_cpus = options->n_cpus;
-    s->posts = mproc__calloc(s->n, sizeof(*s->posts));
-    s->handles = mproc__calloc(s->n, sizeof(*s->handles));
-    s->places = mproc__calloc(s->n, sizeof(*s->places));
-    s->ready = mproc__calloc(s->n, sizeof(*s->ready));
-    s->cpus = mproc__calloc(s->n_cpus + 1, sizeof(*s->cpus));
-    if (s->posts == NULL || s->handles == NULL || s->places == NULL || s->ready == NULL ||
-        s->cpus == NULL) {
-        return mproc__fail(MPROC_ENOMEM, "no memory for a pool's workers");
-    }
-    if (s->n_cpus > 0) {
-        memcpy(s->cpus, options->cpus, s->n_cpus * sizeof(*s->cpus));
-    }
-    return mproc_value_copy(&s->initargs, &list);
-}
-
-/** Start the first ones, in the thread that creates the pool. */
-static int start_all(mproc__supervisor *s)
-{
-    int rc = MPROC_OK;
-    for (uint32_t i = 0; i < s->n && rc >= 0; i++) {
-        rc = start(s, i, false);
-    }
-    return rc;
-}
-
-/** The supervisor's thread could not be started. */
-static void stop_all(mproc__supervisor *s)
-{
-    mproc__store32_release(&s->rule->phase, MPROC__POOL_TERMINATED);
-    mproc__lanes_call(s->tasks);
-    for (uint32_t i = 0; i < s->n; i++) {
-        mproc__ending unused;
-        if (s->posts[i].worker != NULL) {
-            kill_worker(s, i);
-            s->executor->collect(s->posts[i].worker, &unused);
-        }
-    }
 }
 
 static int start_thread(mproc__supervisor *s)
@@ -560,22 +275,13 @@ static void forget(void)
     all = NULL;
 }
 
-static void terminate(mproc__supervisor *s)
-{
-    uint32_t old = mproc__load32_acquire(&s->rule->phase);
-    while (old < MPROC__POOL_TERMINATED &&
-           !mproc__cas32(&s->rule->phase, &old, MPROC__POOL_TERMINATED)) {
-    }
-    mproc__pool_order(s->rule);
-}
-
 /** One that has not been ended with the process yet, terminated; its thread is the caller's to join. */
 static mproc__supervisor *take_next(mplat_thread **ret_thread)
 {
     mproc__private_lock();
     mproc__supervisor *s = all;
     // One whose workers are threads cannot be waited for: one of them may be who ends the process.
-    while (s != NULL && (s->executor->is_local || s->thread == NULL)) {
+    while (s != NULL && (s->crew.executor->is_local || s->thread == NULL)) {
         s = s->next;
     }
     if (s != NULL) {
@@ -623,18 +329,25 @@ int mproc__supervisor_begin(mproc_pool *pool, const mproc_pool_options *options,
         return mproc__fail(MPROC_ENOMEM, "no memory for a pool");
     }
     s->member = mproc__self_id();
-    s->pool = pool;
     s->rule = &shm->rule;
-    s->n = shm->n_workers;
-    s->context = context;
-    s->executor = mproc__executor_of(context);
     int rc = mproc__client_of(pool, &client);
     if (rc >= 0) {
         s->tasks = mproc__client_tasks(client);
-        rc = copy_options(s, options);
+        s->crew = (mproc__crew){.pool = pool,
+                                .tasks = s->tasks,
+                                .rule = s->rule,
+                                .n = shm->n_workers,
+                                .context = context,
+                                .executor = mproc__executor_of(context)};
+        rc = mproc__crew_init(&s->crew, options);
     }
-    if (rc >= 0 && ((rc = start_all(s)) < 0 || (rc = start_thread(s)) < 0)) {
-        stop_all(s);
+    if (rc >= 0 && options->catch_interrupt) {
+        s->interrupt = (mplat_interrupt){.fn = interrupt, .arg = s};
+        rc = mplat_interrupt_catch(&s->interrupt);
+        s->interrupt.fn = rc >= 0 ? interrupt : NULL;
+    }
+    if (rc >= 0 && ((rc = mproc__crew_start(&s->crew)) < 0 || (rc = start_thread(s)) < 0)) {
+        mproc__crew_stop(&s->crew);
     }
     if (rc < 0) {
         free_all(s);

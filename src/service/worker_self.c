@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/status.h"
+#include "platform.h"
 
 #include <stdio.h>
 
@@ -31,6 +32,9 @@ void mproc__worker_become(uint64_t pool, uint32_t index, bool is_thread)
     // A copy of a process that was a worker, or of a thread that was one, is so no longer.
     of_thread.pool = 0;
     *(is_thread ? &of_thread : &of_process) = (struct self){.pool = pool, .index = index};
+    if (!is_thread) {
+        mplat_interrupt_ignore(); // Ctrl-C is the owner's business, with whom the workers end
+    }
 }
 
 uint64_t mproc__worker_pool(void)
@@ -72,5 +76,5 @@ bool mproc__worker_is_worn(uint64_t n_tasks, uint64_t max_tasks, uint64_t max_me
     if (max_tasks != 0 && n_tasks >= max_tasks) {
         return true;
     }
-    return max_memory != 0 && mplat_memory_now() > max_memory;
+    return max_memory != 0 && (uint64_t)mplat_memory_now() > max_memory;
 }
