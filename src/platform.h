@@ -5,8 +5,8 @@
  * A third system is written from this header alone; posix/ and win32/ hold twin files. Rules: our
  * words, not a system's; int results as everywhere (0 or positive success, negative MPROC_E...),
  * with the story left by whoever detects the error; interrupted calls, short writes, inheritance of
- * handles and character sets end inside; nothing of the host is touched: no signal handler, no
- * changed mask, no reaping of children that are not ours.
+ * handles and character sets end inside; nothing of the host is touched: no signal handler (but that of
+ * interrupts while somebody catches them), no changed mask, no reaping of children that are not ours.
  *
  * tests/platform/ holds a test for each line of this contract, run on every system.
  */
@@ -511,6 +511,32 @@ int mplat_process_setup(const mplat_setup *setup);
 int mplat_process_setup_check(const mplat_setup *setup);
 
 /**
+ * Have the calling thread run on these processors only, of those that its process may use: the others keep theirs, but
+ * for threads and processes that this one makes afterwards.
+ *
+ * @return 0, MPROC_EINVAL (none, or no such processor), MPROC_ENOTSUP (one of a kind that cannot be chosen)
+ */
+int mplat_thread_pin(const int *cpus, size_t count);
+
+/**
+ * The numbers of the processors that the calling thread may run on, in ascending order, as mplat_setup and
+ * mplat_thread_pin take them; limits of time, see mplat_cpu_count, do not count.
+ *
+ * @param ret_cpus  room for `capacity` of them; of more the first ones are listed
+ * @return how many there are; 0 if the system does not tell
+ */
+size_t mplat_cpu_list(int *ret_cpus, size_t capacity);
+
+/**
+ * How much of the machine's memory this process takes for itself now, in bytes; what it shares with others, as
+ * the arena, does not count. Some microseconds. 0: unknown.
+ */
+int64_t mplat_memory_now(void);
+
+/** The most that was resident since the program began, shared memory included: as mplat_exit tells it. 0: unknown. */
+int64_t mplat_memory_peak(void);
+
+/**
  * In a copy of a process: have `hook` called with the code when somebody calls exit(), before
  * anything that was registered in the original. The hook ends the process by mplat_process_leave.
  */
@@ -518,6 +544,52 @@ void mplat_copy_at_exit(void (*hook)(int code));
 
 /** Flush the standard streams and end this process without running what exit() would. */
 void mplat_process_leave(int code);
+
+/* ---- the terminal ---------------------------------------------------------------------------- */
+
+/**
+ * How many columns the terminal has that a standard stream leads to.
+ *
+ * @param stream  1: the output, 2: errors
+ * @return 0: it leads elsewhere
+ */
+int mplat_terminal_columns(int stream);
+
+/**
+ * Write to a standard stream, at once: what others write comes before or behind it if it is short enough (4 KiB to a
+ * pipe). What cannot be written is lost. Leaves errno, the system's last error and mproc_last_error alone.
+ */
+void mplat_terminal_write(int stream, const char *text, size_t size);
+
+/** Have this process not heed Ctrl-C, for good: neither end nor say anything. For workers, whose owner decides. */
+void mplat_interrupt_ignore(void);
+
+/** Somebody who is told of the first Ctrl-C; in the caller's memory until it is released. */
+typedef struct mplat_interrupt {
+    /**
+     * Called once at most, in whichever thread the system chooses, while others may be doing anything: it does what a
+     * signal handler may, and neither catches nor releases.
+     */
+    void (*fn)(void *arg);
+    void *arg;
+    struct mplat_interrupt *next; /**< the system's own, as the next one */
+    bool is_told;
+} mplat_interrupt;
+
+/**
+ * Catch Ctrl-C (SIGINT, CTRL_C_EVENT). The first one calls fn in place of what the program would have done: end, or
+ * run its handler; of all who catch at that time. One that finds nobody who has not been told does what it would have
+ * done without us. A process that ignores Ctrl-C goes on ignoring it. Copies of this process catch nothing.
+ *
+ * @return 0, or MPROC_ESYSTEM
+ */
+int mplat_interrupt_catch(mplat_interrupt *who);
+
+/**
+ * Catch it no more: fn is not running when this returns. With the last one, what there was before is there again,
+ * unless the program has put something else in its place meanwhile.
+ */
+void mplat_interrupt_release(mplat_interrupt *who);
 
 /* ---- the bag: kernel objects that are kept for the family ------------------------------------ */
 

@@ -79,6 +79,13 @@ typedef struct mproc_pool_options {
     bool pin;        /**< each worker has one processor of its own, as long as there are enough */
     const int *cpus; /**< which ones, or without `pin` all of them for every worker; NULL: any */
     size_t n_cpus;
+
+    /**
+     * Catch the first Ctrl-C: the pool is terminated, and calls on it return MPROC_EINTERRUPTED, so that the
+     * program can end as it likes. The next one does what it would have done without the pool. Workers never heed it:
+     * they end with the pool's process.
+     */
+    bool catch_interrupt;
 } mproc_pool_options;
 
 /**

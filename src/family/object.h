@@ -26,6 +26,8 @@ enum mproc__kind {
     MPROC__KIND_PIPE = 8,      /**< private: what connects two ends, see pipe.h */
     MPROC__KIND_LEASE = 9,     /**< private: a message that may come back, see lease.h */
     MPROC__KIND_LISTENER = 10, /**< private: the lock of a listener, which is no object itself */
+    MPROC__KIND_LANE = 11,     /**< private: a ring in which the tasks of a pool wait */
+    MPROC__KIND_TASKS = 12,    /**< private: slots and tables of a pool, see service/tasks.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)

@@ -37,6 +37,11 @@ void mproc__posix_private_lock(void);
 void mproc__posix_private_unlock(void);
 void mproc__posix_mark_locked(int fd);
 
+/* terminal.c: a copy of this process catches no interrupts; around fork(). */
+void mproc__posix_interrupt_lock(void);
+void mproc__posix_interrupt_unlock(void);
+void mproc__posix_interrupt_forget(void);
+
 /** Let copies keep a descriptor after all. */
 void mproc__posix_share(int fd);
 

@@ -7,6 +7,7 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -67,6 +68,31 @@ static int set_processors(const int *cpus, size_t count)
         rc = mproc__fail_os(errno, "cannot choose processors");
     }
     return rc;
+}
+
+int mplat_thread_pin(const int *cpus, size_t count)
+{
+    return count > 0 ? set_processors(cpus, count)
+                     : mproc__fail(MPROC_EINVAL, "a thread needs a processor to run on");
+}
+
+size_t mplat_cpu_list(int *ret_cpus, size_t capacity)
+{
+    cpu_set_t set;
+    size_t count = 0;
+    if (sched_getaffinity(0, sizeof(set), &set) < 0) {
+        return 0;
+    }
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &set)) {
+            continue;
+        }
+        if (count < capacity) {
+            ret_cpus[count] = cpu;
+        }
+        count++;
+    }
+    return count;
 }
 
 static int set_user(uint32_t user, uint32_t group)
@@ -143,6 +169,42 @@ static int read_numbers(const char *path, long long numbers[2])
     }
     (void)fclose(file);
     return count;
+}
+
+int64_t mplat_memory_now(void)
+{
+    // Not kept open: in a copy it would still tell of the original. Size, then what is resident, then what of that is
+    // files' or others' as well; in pages.
+    char text[128];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    text[n > 0 ? n : 0] = '\0';
+    char *next = text;
+    (void)strtoll(next, &next, 10);
+    long long resident = strtoll(next, &next, 10);
+    long long shared = strtoll(next, &next, 10);
+    return (resident - shared) * (int64_t)mplat_get_facts()->page_bytes;
+}
+
+int64_t mplat_memory_peak(void)
+{
+    // Not getrusage's: that one counts what the process was before it executed the program, its parent's copy.
+    static const char mark[] = "VmHWM:";
+    char line[256];
+    int64_t bytes = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file != NULL && bytes == 0 && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, mark, sizeof(mark) - 1) == 0) {
+            bytes = strtoll(line + sizeof(mark) - 1, NULL, 10) * 1024;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return bytes;
 }
 
 /** The path of this process's cgroup in a hierarchy; "/" if it cannot be told. */

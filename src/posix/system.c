@@ -163,16 +163,19 @@ static void before_fork(void)
 {
     fork_hooks.before();
     mproc__posix_private_lock();
+    mproc__posix_interrupt_lock();
 }
 
 static void after_fork(void)
 {
+    mproc__posix_interrupt_unlock();
     mproc__posix_private_unlock();
     fork_hooks.parent();
 }
 
 static void after_fork_in_copy(void)
 {
+    mproc__posix_interrupt_forget();
     mproc__posix_private_forget();
     fork_hooks.child();
 }

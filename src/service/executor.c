@@ -57,14 +57,13 @@ static void collect(void *worker, mproc__ending *ret_ending)
     mproc_process *process = worker;
     mproc_exit_report report = {.exit_code = EXIT_FAILURE};
     *ret_ending = (mproc__ending){.pid = mproc_process_pid(process)};
-    ret_ending->was_reached = mproc_process_join(process, MPROC_FOREVER) >= 0;
-    if (!ret_ending->was_reached) {
+    if (mproc_process_join(process, MPROC_FOREVER) < 0) {
         (void)snprintf(ret_ending->story, sizeof(ret_ending->story), "%s", mproc_last_error());
     }
     (void)mproc_process_exit_report(process, &report);
     ret_ending->code = report.exit_code;
-    ret_ending->was_killed = report.exit_code < 0;
     ret_ending->is_oom = report.out_of_memory;
+    ret_ending->peak_bytes = (uint64_t)report.max_rss_bytes;
     (void)mproc_process_close(process);
 }
 

@@ -19,11 +19,10 @@
 /** How a worker ended. */
 typedef struct mproc__ending {
     int64_t pid;
-    int32_t code;     /**< Python's convention: N, or -signal */
-    bool was_killed;  /**< not of its own accord: by a signal, or an exception */
-    bool is_oom;      /**< by the system, for want of memory */
-    bool was_reached; /**< it has come to its function */
-    char story[192];  /**< why it has not; or "" */
+    int32_t code;        /**< Python's convention: N, or -signal */
+    bool is_oom;         /**< killed by the system for want of memory */
+    uint64_t peak_bytes; /**< of its resident memory; 0: unknown */
+    char story[192];     /**< why it has not come to its function; or "" */
 } mproc__ending;
 
 /** A worker to be started. */

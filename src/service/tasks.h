@@ -26,7 +26,8 @@
  * Always    T1  a slot's fields but `state` belong to: its port when OWNED or DONE (and when NOTED, popped),
  *               its worker when TAKEN or STARTED; `next` of one DONE and NOTED to who pushes it
  *           T2  what leaves PENDING, does so by CAS; and to FREE or from it only under the mutex
- *           T3  a worker notes in `current` what it is about to take before it takes it
+ *           T3  a worker notes in `current` what it is about to take before it takes it, or in `n_nested`
+ *               that there is more, until it has told of its end
  * Locks     mutex: free list, growth, tables of functions and ports. Held for moments, and recovered by
  *           the next one: the free list is made anew from the states.
  * Commit    each step is one CAS or release store of the state
@@ -67,7 +68,7 @@ enum mproc__task_state {
 #define MPROC__TASK_AWAITED 0x8u    /* somebody may sleep on the low half: wake when DONE */
 #define MPROC__TASK_ABANDONED 0x10u /* nobody wants the outcome: who would make it DONE frees it */
 #define MPROC__TASK_NOTED 0x20u     /* pushed on the port's stack after DONE */
-/* Its worker is to be killed for it, see enum mproc__doom; only of STARTED ones. */
+/* Its worker is to be killed for it, see enum mproc__doom; of TAKEN and STARTED ones. */
 #define MPROC__TASK_DOOM_SHIFT 6
 #define MPROC__TASK_DOOM 0xc0u
 #define MPROC__TASK_POSTING_SHIFT 8
@@ -75,6 +76,9 @@ enum mproc__task_state {
 #define MPROC__TASK_WORKER_SHIFT 16
 #define MPROC__TASK_WORKER 0xffff0000u
 #define MPROC__TASK_GENERATION ((uint64_t)0xffffffff << 32) /* + 1 with each task */
+
+/** In a state word: no worker's, but the supervisor's. */
+#define MPROC__TASK_NOBODY 0xffffu
 
 /** Why a running task's worker is killed. */
 enum mproc__doom {
@@ -270,7 +274,8 @@ struct mproc__worker_shm {
     uint64_t n_done;     /**< tasks that it has ended, all incarnations */
     int64_t deadline_ns; /**< when the task `current` is to be killed; 0: never */
     int64_t busy_ns, wait_ns, since_ns;
-    uint64_t reserved;
+    uint32_t turn; /**< see lanes.c */
+    uint32_t reserved;
     MPROC__ALIGNAS(64) uint64_t hand[MPROC__HAND]; /**< the last n_hand of them count */
 };
 
@@ -308,7 +313,9 @@ struct mproc__pool_shm {
     uint32_t reserved;
 
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
-    uint32_t reserved_too[15];
+    uint32_t n_delayed;                /**< at least so many are DELAYED */
+    int64_t next_look_ns; /**< when the supervisor will look at deadlines by itself; by it */
+    uint32_t reserved_too[12];
 };
 
 /* ---- a pool as this process has it ----------------------------------------------------------- */
@@ -334,8 +341,56 @@ int mproc__tasks_create(uint64_t pool, uint32_t n_workers);
 /** Find the parts of a pool, which the caller holds. */
 void mproc__tasks_open(mproc__tasks *tasks, uint64_t pool);
 
+/** Which segment a slot lies in, and its place there. */
+static inline uint32_t mproc__segment_of(uint32_t index, uint32_t *ret_place)
+{
+    bool is_first = index < MPROC__FIRST_SLOTS;
+    uint32_t rest = index - MPROC__FIRST_SLOTS;
+    *ret_place = is_first ? index : rest & (MPROC__SEGMENT_SLOTS - 1);
+    return is_first ? 0 : 1 + (rest >> MPROC__SEGMENT_SHIFT);
+}
+
+/** Find a segment that there is, for the first time: where its slots begin. */
+uint64_t mproc__segment_find(mproc__tasks *tasks, uint32_t segment);
+
 /** A slot that there is. */
-struct mproc__slot_shm *mproc__slot_at(mproc__tasks *tasks, uint32_t index);
+static inline struct mproc__slot_shm *mproc__slot_at(mproc__tasks *tasks, uint32_t index)
+{
+    uint32_t place;
+    uint32_t segment = mproc__segment_of(index, &place);
+    uint64_t at = mproc__load64_relaxed(&tasks->segment_at[segment]);
+    at = at != 0 ? at : mproc__segment_find(tasks, segment);
+    return (struct mproc__slot_shm *)mproc__at(at) + place;
+}
+
+/**
+ * Have up to n free slots made the port's: OWNED.
+ *
+ * @return how many, at least 1; MPROC_ENOMEM or MPROC_ENOSPC
+ */
+int mproc__slots_take(mproc__tasks *tasks, uint32_t port, uint32_t *ret_indices, uint32_t n);
+
+/** Free slots that are the caller's. What they hold has been dropped. */
+void mproc__slots_give(mproc__tasks *tasks, const uint32_t *indices, uint32_t n);
+
+/** Have a slot, which is the caller's, hold no parcels any more, if its descriptors say that it does. */
+void mproc__slot_drop_parcels(mproc__tasks *tasks, uint32_t index);
+
+/** Have it hold no arguments, or no result, whatever the descriptor says. */
+void mproc__slot_drop_parcel(mproc__tasks *tasks, uint32_t index, uint32_t which);
+
+/** A port for the calling process. 0, MPROC_ENOMEM or MPROC_ENOSPC. */
+int mproc__port_claim(mproc__tasks *tasks, uint32_t *ret_port);
+
+/** Its slots have been freed, but for those that nobody owns any more. */
+void mproc__port_free(mproc__tasks *tasks, uint32_t port);
+
+/** A port that there is. */
+struct mproc__port_shm *mproc__port_at(const mproc__tasks *tasks, uint32_t port);
+
+/** Take the pool's mutex, after its owner's death with all repaired; release it. */
+void mproc__tasks_lock(mproc__tasks *tasks);
+void mproc__tasks_unlock(mproc__tasks *tasks);
 
 /** What a few of them have; NULL: there is no memory, or, unless it is to be made, nobody has asked for it. */
 struct mproc__cold_shm *mproc__cold_at(mproc__tasks *tasks, uint32_t index, bool make);
@@ -350,6 +405,9 @@ int mproc__function_find(mproc__tasks *tasks, uint32_t number, mproc__function *
 
 /** Put records into a lane: they are PENDING. The lane is made if need be. 0, MPROC_ENOMEM, MPROC_ENOSPC. */
 int mproc__lane_post(mproc__tasks *tasks, uint32_t lane, const uint64_t *records, size_t n);
+
+/** Make a lane that nothing but this process holds. 0, MPROC_ENOMEM or MPROC_ENOSPC. */
+int mproc__lane_create(mproc__hold *ret_hold);
 
 /** How many records wait, stale ones and those in hands included. */
 uint64_t mproc__lanes_count(mproc__tasks *tasks);
@@ -367,13 +425,41 @@ int mproc__task_next(mproc__tasks *tasks, uint32_t w, uint32_t *ret_index);
 /** Take a certain one if it is PENDING, as mproc__task_next. */
 bool mproc__task_take(mproc__tasks *tasks, uint32_t w, uint32_t index, uint64_t record);
 
+/** Wait for there to be something to do, if `seen` was the normal lane's tail before the caller looked. */
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t seen, mproc__deadline deadline);
+
+static inline uint32_t mproc__lanes_seen(const mproc__tasks *tasks)
+{
+    return mproc__load32_acquire(mproc__low32(&tasks->normal->tail));
+}
+
 /* ---- what becomes of tasks (tasks_end.c): for workers and the supervisor ---------------------- */
 
-/** TAKEN -> STARTED. False: never, for now. */
+/** TAKEN -> STARTED; its deadline runs. False: it was cancelled, and is DONE. */
 bool mproc__task_start(mproc__tasks *tasks, uint32_t w, uint32_t index);
 
+/** Have the supervisor look around. */
+void mproc__tasks_call_owner(mproc__tasks *tasks);
+
 /**
- * STARTED -> DONE; its result has been written. Wakes who waits, notifies, or frees it.
+ * Take back what nobody has begun, or have who runs it killed for it.
+ *
+ * @return 0; 1: it was not begun, and is the caller's, OWNED; MPROC_ESTATE; MPROC_ENOTSUP
+ */
+int mproc__task_cancel(mproc__tasks *tasks, uint32_t index, bool kill_running);
+
+/** Take all that has been pushed on a port's stack: the first one's index + 1, others by `next`; or 0. */
+uint32_t mproc__port_pop(mproc__tasks *tasks, uint32_t port);
+
+/**
+ * Whether a slot that is DONE and NOTED was never pushed, and never will be: who was to do it is dead, or
+ * has done it. In the latter case the next mproc__port_pop finds it.
+ */
+bool mproc__task_was_left(mproc__tasks *tasks, uint32_t index);
+
+/**
+ * STARTED -> DONE; its result has been written. Wakes who waits, notifies, or frees it. What is to be run
+ * again after an error is posted again.
  *
  * @return false: it is doomed; the worker waits to be killed, or if it is a thread reports that itself
  */
@@ -391,7 +477,11 @@ typedef struct mproc__recovered {
     int64_t due_ns; /**< the earliest of those that are DELAYED now; 0: none */
 } mproc__recovered;
 
-/** By the supervisor: all of worker w's process is gone; nobody has its place yet. */
+/**
+ * By the supervisor: all of worker w's process is gone; nobody has its place yet. A CALL that it ran is
+ * DONE, or is run again; all others are posted again, with the slot's status and result saying what
+ * happened (MPROC_EWORKERDIED or MPROC_ETIMEDOUT, and FORM_DEATH): they go on behind that.
+ */
 void mproc__tasks_bury_worker(mproc__tasks *tasks, uint32_t w, const mproc__death *death,
                               mproc__recovered *ret_recovered);
 

@@ -10,6 +10,7 @@
 #include <windows.h>
 
 #include <io.h>
+#include <psapi.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -112,6 +113,43 @@ static int set_cpus(const int *cpus, size_t count)
     return rc;
 }
 
+int mplat_thread_pin(const int *cpus, size_t count)
+{
+    DWORD_PTR mask = 0;
+    if (count == 0) {
+        return mproc__fail(MPROC_EINVAL, "a thread needs a processor to run on");
+    }
+    int rc = mask_of(cpus, count, &mask);
+    if (rc == 0 && SetThreadAffinityMask(GetCurrentThread(), mask) == 0) {
+        rc = mproc__fail_os((int)GetLastError(), "choosing a thread's processors");
+    }
+    return rc;
+}
+
+size_t mplat_cpu_list(int *ret_cpus, size_t capacity)
+{
+    // The system tells a thread's mask only in exchange for another one.
+    DWORD_PTR mine = 0;
+    DWORD_PTR all = 0;
+    size_t count = 0;
+    (void)GetProcessAffinityMask(GetCurrentProcess(), &mine, &all);
+    DWORD_PTR own = mine != 0 ? SetThreadAffinityMask(GetCurrentThread(), mine) : 0;
+    if (own != 0) {
+        (void)SetThreadAffinityMask(GetCurrentThread(), own);
+        mine &= own;
+    }
+    for (int cpu = 0; cpu < (int)MASK_BITS; cpu++) {
+        if ((mine >> cpu & 1) == 0) {
+            continue;
+        }
+        if (count < capacity) {
+            ret_cpus[count] = cpu;
+        }
+        count++;
+    }
+    return count;
+}
+
 static int set_priority(int nice)
 {
     DWORD priority = nice > 0 ? BELOW_NORMAL_PRIORITY_CLASS : ABOVE_NORMAL_PRIORITY_CLASS;
@@ -119,6 +157,28 @@ static int set_priority(int nice)
         return mproc__fail_os((int)GetLastError(), "choosing a priority");
     }
     return 0;
+}
+
+static PROCESS_MEMORY_COUNTERS memory_of_self(void)
+{
+    PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof(memory)};
+    if (!GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof(memory))) {
+        memory = (PROCESS_MEMORY_COUNTERS){.cb = 0};
+    }
+    return memory;
+}
+
+int64_t mplat_memory_now(void)
+{
+    // One is what it has committed for itself, resident or not; the other what is resident, its own or not.
+    PROCESS_MEMORY_COUNTERS memory = memory_of_self();
+    return (int64_t)(memory.PagefileUsage < memory.WorkingSetSize ? memory.PagefileUsage
+                                                                  : memory.WorkingSetSize);
+}
+
+int64_t mplat_memory_peak(void)
+{
+    return (int64_t)memory_of_self().PeakWorkingSetSize;
 }
 
 int mplat_process_setup_check(const mplat_setup *setup)

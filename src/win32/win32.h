@@ -51,6 +51,9 @@ void *mproc__win_open(const mplat_identity *who, uint32_t access, uint32_t *ret_
 /** The file of a loaded module, NULL for the program's; for free(). 0 or a negative status. */
 int mproc__win_module_path(void *module, wchar_t **ret_path);
 
+/** What the system calls at Ctrl-C, in a thread of its own; for tests that have no console. */
+int mproc__win_interrupted(void);
+
 /** Drop the handles that wait.c keeps of a process, which has ended. */
 void mproc__win_parking_forget(const mplat_identity *who);
 
