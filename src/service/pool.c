@@ -117,7 +117,8 @@ int mproc__pool_drop(const struct mproc__rule_shm *rule)
 /** Whether the process that owns the pool is gone: nothing will ever happen again. */
 static bool is_orphaned(struct mproc__rule_shm *rule)
 {
-    return mproc__thread_is_dead(mproc__load64_acquire(&rule->owner_thread)) &&
+    mproc__thread_id thread = mproc__load64_acquire(&rule->owner_thread);
+    return thread != 0 && mproc__thread_is_dead(thread) &&
            mproc__load32_acquire(&rule->is_over) == 0;
 }
 
