@@ -7,6 +7,7 @@
 
 #include "object/sync_test.h"
 
+#include "family/object.h"
 #include "mproc/future.h"
 #include "mproc/pool.h"
 

@@ -93,7 +93,7 @@ static int task_nest(const mproc_args *args, mproc_value *result)
 }
 
 /** Have pools of each start method, with pools inside, all at work; wait to be killed. */
-static int be_pool_owner(void)
+static MPROC__NORETURN void be_pool_owner(void)
 {
     static const char *const methods[] = {"fork", "spawn", "forkserver"};
     for (size_t i = 0; i < 3; i++) {
@@ -264,7 +264,7 @@ static void be_child(int argc, char **argv)
         exit(be_root(strcmp(argv[1], "forks") == 0));
     }
     if (argc == 2 && strcmp(argv[1], "pools") == 0) {
-        exit(be_pool_owner());
+        be_pool_owner();
     }
 }
 

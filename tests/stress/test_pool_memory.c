@@ -52,10 +52,11 @@ static int hoard(const mproc_args *args, mproc_value *result)
 {
     (void)args;
     (void)result;
-    for (;;) {
-        char *volatile more = malloc(1 << 20);
+    char *volatile more;
+    while ((more = malloc(1 << 20)) != NULL) {
         memset(more, 1, 1 << 20);
     }
+    return MPROC_ENOMEM;
 }
 
 static int add(const mproc_args *args, mproc_value *result)
