@@ -454,7 +454,7 @@ int mplat_process_spawn(const mplat_start *start, mplat_child *ret_child);
  */
 int mplat_process_fork(const mplat_start *start, mplat_child *ret_child);
 
-/** Whether other threads run in this process: then a copy of it would hold their locks for ever. */
+/** Whether other threads run in this process but the library's own: a copy of it would hold their locks for ever. */
 bool mplat_has_threads(void);
 
 /**

@@ -51,6 +51,7 @@ static int start(mproc__crew *crew, uint32_t i, bool is_replacement)
         mproc__store32_release(&shm->life, MPROC__WORKER_NONE);
         return rc;
     }
+    mproc__store64_release(&shm->pid, (uint64_t)crew->executor->pid(crew->posts[i].worker));
     mproc__store64_release(&shm->member, crew->executor->member(crew->posts[i].worker));
     crew->posts[i].is_killed = false;
     crew->has_change = true;

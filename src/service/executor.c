@@ -47,6 +47,11 @@ static mproc__member_id member_of_thread(const void *worker)
     return mproc__self_id();
 }
 
+static int64_t pid_of(const void *worker)
+{
+    return mproc_process_pid(worker);
+}
+
 static void kill_process(void *worker)
 {
     (void)mproc_process_kill(worker);
@@ -71,6 +76,7 @@ static const mproc__executor processes = {
     .start = start,
     .sentinel = sentinel_of,
     .member = member_of_process,
+    .pid = pid_of,
     .kill = kill_process,
     .collect = collect,
 };
@@ -80,6 +86,7 @@ static const mproc__executor threads = {
     .start = start,
     .sentinel = sentinel_of,
     .member = member_of_thread,
+    .pid = pid_of,
     .collect = collect,
 };
 

@@ -47,6 +47,9 @@ typedef struct mproc__executor {
     /** Who it is. Threads are this process. */
     mproc__member_id (*member)(const void *worker);
 
+    /** Its pid. */
+    int64_t (*pid)(const void *worker);
+
     /** Kill it; also when it is gone already. Not of local ones. */
     void (*kill)(void *worker);
 

@@ -106,10 +106,19 @@ int mproc__pool_refuse(const struct mproc__rule_shm *rule)
                                                                 : "the pool was terminated");
 }
 
+int mproc__pool_drop(const struct mproc__rule_shm *rule)
+{
+    int status = mproc__pool_refuse(rule);
+    bool is_cancelled =
+        status == MPROC_ECLOSED && mproc__load32_acquire(&rule->phase) == MPROC__POOL_TERMINATED;
+    return is_cancelled ? MPROC_ECANCELLED : status;
+}
+
 /** Whether the process that owns the pool is gone: nothing will ever happen again. */
 static bool is_orphaned(struct mproc__rule_shm *rule)
 {
-    return mproc__thread_is_dead(mproc__load64_acquire(&rule->owner_thread)) &&
+    mproc__thread_id thread = mproc__load64_acquire(&rule->owner_thread);
+    return thread != 0 && mproc__thread_is_dead(thread) &&
            mproc__load32_acquire(&rule->is_over) == 0;
 }
 

@@ -70,6 +70,9 @@ int mproc__pool_local_of(mproc_pool *pool, struct mproc__pool_local **ret_local)
 /** The status, with a sentence, of a task for a pool that is no longer OPEN. */
 int mproc__pool_refuse(const struct mproc__rule_shm *rule);
 
+/** The status, with a sentence, of a task that such a pool had and does not do any more. */
+int mproc__pool_drop(const struct mproc__rule_shm *rule);
+
 /** Have the supervisor look around. Any process. */
 void mproc__pool_order(struct mproc__rule_shm *rule);
 

@@ -63,15 +63,6 @@ static void interrupt(void *arg)
 
 /** All of this process's, for its end; the private lock. */
 static mproc__supervisor *all;
-/** What becomes of tasks that the pool does not do any more; with a sentence. */
-static int why(const struct mproc__rule_shm *rule)
-{
-    int status = mproc__pool_refuse(rule);
-    bool is_cancelled =
-        status == MPROC_ECLOSED && mproc__load32_acquire(&rule->phase) != MPROC__POOL_SHUT;
-    return is_cancelled ? MPROC_ECANCELLED : status;
-}
-
 /** Act upon a phase that is new. */
 static void obey(mproc__supervisor *s)
 {
@@ -82,7 +73,7 @@ static void obey(mproc__supervisor *s)
     s->phase = phase;
     if (phase >= MPROC__POOL_TERMINATED) {
         // No more tasks, and none of those that there are.
-        int status = why(s->rule);
+        int status = mproc__pool_drop(s->rule);
         mproc__tasks_end_all(s->tasks, status, mproc_last_error(), true);
         mproc__crew_kill(&s->crew);
     }
@@ -185,7 +176,7 @@ static void end_all(mproc__supervisor *s)
 {
     mproc__store32_release(&s->rule->is_over, 1); /* COMMIT */
     mproc__fence(); // who has posted since looks at it, or is seen here
-    int status = why(s->rule);
+    int status = mproc__pool_drop(s->rule);
     mproc__tasks_end_all(s->tasks, status, mproc_last_error(), false);
     (void)mplat_wake(&s->rule->is_over, INT32_MAX);
 }
