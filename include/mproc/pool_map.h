@@ -38,8 +38,9 @@ MPROC_BEGIN_DECLS
 /** What is special about a map; zero: nothing. */
 typedef struct mproc_map_options {
     /**
-     * How many items make a task; 0: as Python has it, so many that each worker gets four tasks. Of the
-     * imap functions 0 is one item. At most 16,777,215. Python: chunksize
+     * How many items make a task; 0: as Python has it, so many that each worker gets four tasks; of arrays that
+     * are copied, about 1 MiB at most; of the imap functions one. At most 16,777,215. With an item_timeout or
+     * a retry_delay a task is one item. Python: chunksize
      */
     size_t chunk_size;
     const char *name; /**< in messages, traces and progress bars; copied, its first 63 bytes */
@@ -51,7 +52,12 @@ typedef struct mproc_map_options {
     mproc_timeout item_timeout;
     int retries;               /**< how often an item is run again after a death or a time-out */
     bool retry_errors;         /**< and after an error of the function */
-    mproc_timeout retry_delay; /**< nanoseconds before it is run again */
+    mproc_timeout retry_delay; /**< nanoseconds before it is run again; of values only */
+    /**
+     * Show a progress bar: 1 on stdout, 2 on stderr, with the name in front; plain lines now and then if that is
+     * no terminal. Not of the async functions. 0: none
+     */
+    int progress;
     /**
      * Of the imap functions: the most items that are taken from the source and whose results have not been
      * handed out. 0: two chunks a worker, and one more. Others ignore it. Python: buffersize

@@ -174,7 +174,11 @@ static uint32_t items_of(uint64_t progress)
     return (uint32_t)(progress >> MPROC__CHUNK_ITEM_SHIFT) & MPROC__CHUNK_MAX_ITEMS;
 }
 
-void mproc__chunk_bury(uint64_t block, const struct mproc__task_death *death)
+/*
+ * DEATH: in the midst of this, and it is done again. Then an item that is lost is so already; one that may be run
+ * again may be run once more for nothing.
+ */
+void mproc__chunk_bury(uint64_t block, int status, const struct mproc__task_death *death)
 {
     struct mproc__chunk_shm *shm = mproc__block_at(block);
     const uint64_t progress = mproc__load64_acquire(&shm->progress);
@@ -183,18 +187,18 @@ void mproc__chunk_bury(uint64_t block, const struct mproc__task_death *death)
     }
     const uint32_t item = items_of(progress);
     const uint32_t failures = shm->failed_item == item ? shm->failures : 0;
-    if (failures < shm->retries) {
-        shm->failed_item = item;
-        shm->failures = failures + 1;
-    } else {
+    const bool is_lost = failures >= shm->retries;
+    if (is_lost) {
         shm->death = *death;
         shm->lost_item = item;
-        shm->lost_status = MPROC_EWORKERDIED;
+        shm->lost_status = status;
     }
     mproc__store64_release(&shm->progress, progress & ~MPROC__CHUNK_BEGUN);
+    if (!is_lost) {
+        shm->failed_item = item;
+        shm->failures = failures + 1;
+    }
 }
-
-/* ---- read ------------------------------------------------------------------------------------ */
 
 uint32_t mproc__chunk_n_ended(uint64_t block)
 {

@@ -44,7 +44,7 @@ struct mproc__chunk_shm {
     uint32_t flags;
     uint32_t retries;          /**< of each item */
     uint32_t n_objects;        /**< in the items */
-    uint64_t items, items_end; /**< encoded values; of arrays a list: arrays or nil, arguments */
+    uint64_t items, items_end; /**< encoded values; of arrays and ranges a list, see chunk_run.c */
     uint64_t outcomes, outcomes_end;     /**< region 0 */
     uint64_t in, out;                    /**< of arrays: elements that lie here */
     uint64_t in_size, out_size;          /**< of one element; 0: there are none */
@@ -112,10 +112,16 @@ int mproc__chunk_enter(mproc__chunk_run *run, uint64_t block, const uint64_t *st
 int mproc__chunk_run_values(mproc__chunk_run *run, mproc_task_fn fn);
 int mproc__chunk_run_array(mproc__chunk_run *run, mproc__function fn);
 
-/* ---- by the supervisor ---- */
+/** Run all that is left of a piece of a range, which is one item. */
+int mproc__chunk_run_range(mproc__chunk_run *run, mproc__function fn);
 
-/** The worker that ran it is gone: charge the item that it was at, if it was. The chunk is to be posted again. */
-void mproc__chunk_bury(uint64_t block, const struct mproc__task_death *death);
+/**
+ * The worker that ran it is gone: charge the item that it was at, if it was at any. By the next worker, before
+ * it enters.
+ *
+ * @param status  what the item reports if it has no retries left
+ */
+void mproc__chunk_bury(uint64_t block, int status, const struct mproc__task_death *death);
 
 /* ---- by who made it ---- */
 

@@ -323,29 +323,77 @@ static int run_elements(mproc__chunk_run *run, mproc_element_fn fn, const unsign
     return rc;
 }
 
-int mproc__chunk_run_array(mproc__chunk_run *run, mproc__function fn)
+/* The list that goes with elements and ranges: two parts, and arguments or nil. */
+static int open_list(mproc__chunk_run *run, mproc_value *ret_list, mproc_args *ret_args)
 {
     const mproc__codec codec = {.get_object = mproc__object_receive};
     const struct mproc__chunk_shm *shm = run->shm;
-    mproc_value list = mproc__value_nil();
-    unsigned char *in = NULL, *out = NULL;
-    int rc = settle_loss(run);
-    rc = rc < 0 ? rc
-                : mproc__codec_read(&codec, at(run, shm->items),
-                                    (size_t)(shm->items_end - shm->items), &list);
+    mproc_value list;
+    int rc = mproc__codec_read(&codec, at(run, shm->items), (size_t)(shm->items_end - shm->items),
+                               &list);
     if (rc < 0) {
         return rc;
     }
     if (list.type != MPROC_LIST || list.as.list.count != 3) {
-        rc = corrupt();
+        mproc_value_clear(&list);
+        return corrupt();
+    }
+    const mproc_value *last = &list.as.list.items[2];
+    *ret_args = (mproc_args){0, NULL};
+    if (last->type == MPROC_LIST) {
+        *ret_args = (mproc_args){last->as.list.count, last->as.list.items};
+    }
+    *ret_list = list;
+    return MPROC_OK;
+}
+
+int mproc__chunk_run_array(mproc__chunk_run *run, mproc__function fn)
+{
+    const struct mproc__chunk_shm *shm = run->shm;
+    mproc_value list = mproc__value_nil();
+    mproc_args args;
+    unsigned char *in = NULL, *out = NULL;
+    int rc = settle_loss(run);
+    rc = rc < 0 ? rc : open_list(run, &list, &args);
+    if (rc < 0) {
+        return rc;
     }
     const mproc_value *parts = list.as.list.items;
-    rc = rc < 0 ? rc : find_elements(run, &parts[0], shm->in, shm->in_size, &in);
+    rc = find_elements(run, &parts[0], shm->in, shm->in_size, &in);
     rc = rc < 0 ? rc : find_elements(run, &parts[1], shm->out, shm->out_size, &out);
     if (rc >= 0) {
-        const bool has_args = parts[2].type == MPROC_LIST;
-        const mproc_args args = {has_args ? parts[2].as.list.count : 0, parts[2].as.list.items};
-        rc = run_elements(run, (mproc_element_fn)fn, in, out, has_args ? &args : NULL);
+        rc = run_elements(run, (mproc_element_fn)fn, in, out,
+                          parts[2].type == MPROC_LIST ? &args : NULL);
+    }
+    mproc_value_clear(&list);
+    return rc;
+}
+
+/* ---- ranges ---------------------------------------------------------------------------------- */
+
+int mproc__chunk_run_range(mproc__chunk_run *run, mproc__function fn)
+{
+    mproc_value list = mproc__value_nil();
+    mproc_args args;
+    int rc = settle_loss(run);
+    if (rc < 0 || run->done >= run->shm->n_items || is_unwanted(run)) {
+        return rc;
+    }
+    rc = open_list(run, &list, &args);
+    if (rc < 0) {
+        return rc;
+    }
+    const mproc_value *parts = list.as.list.items;
+    if (parts[0].type != MPROC_INT || parts[1].type != MPROC_INT) {
+        rc = corrupt();
+    } else {
+        int status;
+        begin_item(run);
+        do {
+            status = ((mproc_range_fn)fn)(parts[0].as.integer, parts[1].as.integer,
+                                          parts[2].type == MPROC_LIST ? &args : NULL);
+        } while (status < 0 && retry(run));
+        rc = settle(run, status);
     }
     mproc_value_clear(&list);
     return rc;

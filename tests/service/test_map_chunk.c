@@ -135,7 +135,7 @@ static void test_chunk__goes_on_after_the_unwanted(void)
         CU_ASSERT_FATAL(mproc__chunk_make(&plan, numbers, N, &hold) == 0);
         CU_ASSERT(run_values(hold, cube, 0));
         CU_ASSERT(mproc__chunk_n_ended(hold.offset) == places[i] + 1);
-        mproc__chunk_bury(hold.offset, &death);
+        mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
         state = 0;
         CU_ASSERT(run_values(hold, cube, 0));
         CU_ASSERT(read_all(hold, results, statuses, N) == 0);
@@ -157,7 +157,7 @@ static void test_chunk__charges_one_item(void)
             CU_ASSERT_FATAL(mproc__chunk_make(&plan, numbers, N, &hold) == 0);
             CU_ASSERT(!run_values(hold, cube, 0));
             CU_ASSERT(mproc__chunk_n_ended(hold.offset) == places[i]);
-            mproc__chunk_bury(hold.offset, &death);
+            mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
             CU_ASSERT(run_values(hold, cube, 0));
             CU_ASSERT(read_all(hold, results, statuses, N) == (retries == 0));
             n_calls[places[i]] -= (int)retries; // that one was run twice
@@ -179,7 +179,7 @@ static void test_chunk__charges_twice(void)
     for (size_t i = 0; i < 5; i++) {
         dies_at = deaths[i];
         CU_ASSERT(!run_values(hold, cube, 0));
-        mproc__chunk_bury(hold.offset, &death);
+        mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
     }
     CU_ASSERT(run_values(hold, cube, 0));
     CU_ASSERT(read_all(hold, results, statuses, N) == 2);
@@ -250,7 +250,7 @@ static void test_chunk__grows_with_its_results(void)
     for (size_t i = 0; i < 8; i++) {
         dies_at = deaths[i];
         CU_ASSERT(!run_values(hold, blow_up, 0));
-        mproc__chunk_bury(hold.offset, &death);
+        mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
     }
     CU_ASSERT(run_values(hold, blow_up, 0));
     CU_ASSERT(read_all(hold, results, statuses, N) == 8);
@@ -351,7 +351,7 @@ static int halve(const void *in, void *out, const mproc_args *args)
 static void run_array(mproc__hold hold)
 {
     if (setjmp(grave) != 0) {
-        mproc__chunk_bury(hold.offset, &death);
+        mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
         return;
     }
     mproc__chunk_run run;
