@@ -72,6 +72,12 @@ struct mproc__client {
 void mproc__clients_lock(void);
 void mproc__clients_unlock(void);
 
+/** A slot's tenant; NULL: never one of ours. */
+mproc__tenant *mproc__client_tenant(const mproc__client *client, uint32_t index);
+
+/** Keep a slot for the next task, or give some back. Its parcels have been dropped. Under the lock. */
+void mproc__client_keep_locked(mproc__client *client, uint32_t index);
+
 /** The party of an owner; NULL: none, or no memory to make it. Under the lock. */
 mproc__owned *mproc__client_owned_locked(mproc__client *client, void *owner, bool make);
 
