@@ -165,6 +165,18 @@ static int wake_or_start(void)
     return rc;
 }
 
+void mproc__callbacks_end(void)
+{
+    mplat_thread *thread = NULL;
+    mproc__clients_lock();
+    if (!them.is_running) {
+        thread = them.thread;
+        them.thread = NULL;
+    }
+    mproc__clients_unlock();
+    mplat_thread_join(thread); // it is past its last look
+}
+
 int mproc__callbacks_add(mproc_future *future, const mproc_task_options *options)
 {
     struct mproc__call *call = mproc__calloc(1, sizeof(*call));

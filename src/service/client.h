@@ -129,4 +129,7 @@ int mproc__future_read(mproc_future *future, mproc_value *ret_value);
 /** Have a future's callbacks called. 0, or what the system says. */
 int mproc__callbacks_add(mproc_future *future, const mproc_task_options *options);
 
+/** This process ends: its thread is forgotten, if nobody is to be called back any more. */
+void mproc__callbacks_end(void);
+
 #endif

@@ -272,12 +272,12 @@ void *mproc__future_owner(const mproc_future *future)
 void mproc__future_release(mproc_future *future)
 {
     mproc__clients_lock();
+    mproc__client *client = future->client;
     bool is_last = --future->users == 0;
     if (is_last) {
         mproc__future_leave_locked(future);
     }
     mproc__clients_unlock();
-    mproc__client *client = future->client;
     if (!is_last || client->member != mproc__self_id() || mproc__family_enter() < 0) {
         return;
     }

