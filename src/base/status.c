@@ -64,6 +64,11 @@ const char *mproc_last_error(void)
     return last_error;
 }
 
+void mproc__forget_error(void)
+{
+    last_error[0] = '\0';
+}
+
 int mproc_perror(const char *what)
 {
     const char *story = last_error[0] != '\0' ? last_error : "no error";

@@ -114,8 +114,7 @@ int mproc__pool_drop(const struct mproc__rule_shm *rule)
     return is_cancelled ? MPROC_ECANCELLED : status;
 }
 
-/** Whether the process that owns the pool is gone: nothing will ever happen again. */
-static bool is_orphaned(struct mproc__rule_shm *rule)
+bool mproc__pool_is_orphaned(const struct mproc__rule_shm *rule)
 {
     mproc__thread_id thread = mproc__load64_acquire(&rule->owner_thread);
     return thread != 0 && mproc__thread_is_dead(thread) &&
@@ -145,7 +144,7 @@ static int enter(mproc_pool *pool, uint32_t phase, const char *verb)
     if (old < phase) {
         mproc__pool_order(rule);
     }
-    return is_orphaned(rule) ? fail_orphaned(verb) : MPROC_OK;
+    return mproc__pool_is_orphaned(rule) ? fail_orphaned(verb) : MPROC_OK;
 }
 
 int mproc_pool_shutdown(mproc_pool *pool)
@@ -184,7 +183,7 @@ int mproc_pool_join(mproc_pool *pool, mproc_timeout timeout)
     }
     mproc__note_begin(pool->object.offset, deadline);
     while (mproc__load32_acquire(&rule->is_over) == 0 && rc >= 0) {
-        if (is_orphaned(rule)) {
+        if (mproc__pool_is_orphaned(rule)) {
             rc = fail_orphaned("join");
         } else if (mproc__deadline_passed(deadline)) {
             rc = mproc__fail_shortly(MPROC_ETIMEDOUT, "join: timed out; the pool still works");

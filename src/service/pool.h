@@ -73,6 +73,9 @@ int mproc__pool_refuse(const struct mproc__rule_shm *rule);
 /** The status, with a sentence, of a task that such a pool had and does not do any more. */
 int mproc__pool_drop(const struct mproc__rule_shm *rule);
 
+/** Whether the process that owns the pool is gone: nothing will ever happen again. */
+bool mproc__pool_is_orphaned(const struct mproc__rule_shm *rule);
+
 /** Have the supervisor look around. Any process. */
 void mproc__pool_order(struct mproc__rule_shm *rule);
 

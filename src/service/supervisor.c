@@ -18,8 +18,8 @@
 #include "family/thread.h"
 #include "family/watch.h"
 #include "object/process.h"
+#include "service/client.h"
 #include "service/crew.h"
-#include "service/submit.h"
 
 #include <stdio.h>
 
@@ -294,6 +294,7 @@ static void end_with_process(void)
         s->is_joined = true;
         mproc__private_unlock();
     }
+    mproc__callbacks_end();
 }
 
 static void list(mproc__supervisor *s)

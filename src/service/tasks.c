@@ -387,10 +387,21 @@ int mproc__function_number(mproc__tasks *tasks, mproc__function function, uint32
 int mproc__function_find(mproc__tasks *tasks, uint32_t number, mproc__function *ret_function)
 {
     const struct mproc__functions_shm *shm = tasks->functions;
+    uint64_t known =
+        number < MPROC__FUNCTIONS ? mproc__load64_acquire(&tasks->function_at[number]) : 0;
+    if (known != 0) {
+        memcpy(ret_function, &known, sizeof(*ret_function));
+        return MPROC_OK;
+    }
     if (number >= mproc__load32_acquire(&shm->n_functions)) {
         return mproc__fail(MPROC_ECORRUPT, "there is no function %u", number);
     }
     mproc__entry entry = {.module = shm->modules[shm->function[number].module],
                           .distance = shm->function[number].distance};
-    return mproc__entry_find(&entry, ret_function);
+    int rc = mproc__entry_find(&entry, ret_function);
+    if (rc >= 0) {
+        memcpy(&known, ret_function, sizeof(*ret_function));
+        mproc__store64_release(&tasks->function_at[number], known);
+    }
+    return rc;
 }

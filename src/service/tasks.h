@@ -313,9 +313,7 @@ struct mproc__pool_shm {
     uint32_t reserved;
 
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
-    uint32_t n_delayed;                /**< at least so many are DELAYED */
-    int64_t next_look_ns; /**< when the supervisor will look at deadlines by itself; by it */
-    uint32_t reserved_too[12];
+    uint32_t reserved_too[15];
 };
 
 /* ---- a pool as this process has it ----------------------------------------------------------- */
@@ -326,8 +324,9 @@ typedef struct mproc__tasks {
     uint64_t offset; /**< of the pool's block */
     struct mproc__worker_shm *workers;
     struct mproc__functions_shm *functions;
-    struct mproc__ring_shm *normal;       /**< the normal lane */
-    uint64_t segment_at[MPROC__SEGMENTS]; /**< offsets of the first slots; 0: not known yet */
+    struct mproc__ring_shm *normal;         /**< the normal lane */
+    uint64_t function_at[MPROC__FUNCTIONS]; /**< of those that were found in this process */
+    uint64_t segment_at[MPROC__SEGMENTS];   /**< offsets of the first slots; 0: not known yet */
 } mproc__tasks;
 
 /**
@@ -437,9 +436,6 @@ static inline uint32_t mproc__lanes_seen(const mproc__tasks *tasks)
 
 /** TAKEN -> STARTED; its deadline runs. False: it was cancelled, and is DONE. */
 bool mproc__task_start(mproc__tasks *tasks, uint32_t w, uint32_t index);
-
-/** Have the supervisor look around. */
-void mproc__tasks_call_owner(mproc__tasks *tasks);
 
 /**
  * Take back what nobody has begun, or have who runs it killed for it.
@@ -555,8 +551,5 @@ int mproc__run_call(mproc__run *run);
 int mproc__run_values(mproc__run *run);
 int mproc__run_array(mproc__run *run);
 int mproc__run_range(mproc__run *run);
-
-/** Which worker of this pool the calling thread is; -1: none. */
-int mproc__worker_here(const mproc__tasks *tasks);
 
 #endif

@@ -5,6 +5,7 @@
  * Only one thread of all does any of this, and if it dies the pool is no more.
  */
 #include "base/check.h"
+#include "base/status.h"
 #include "family/member.h"
 #include "mproc/error.h"
 #include "service/payload.h"
@@ -50,10 +51,11 @@ static void bury_started(mproc__tasks *tasks, uint32_t index, uint64_t word,
     uint32_t doom = mproc__task_doom(word);
     int status = doom == MPROC__DOOM_TIMED_OUT ? MPROC_ETIMEDOUT : MPROC_EWORKERDIED;
     if (doom == MPROC__DOOM_CANCELLED || doom == MPROC__DOOM_TERMINATED) {
+        int why = doom == MPROC__DOOM_CANCELLED
+                      ? mproc__fail(MPROC_ECANCELLED, "the task was cancelled while it ran")
+                      : mproc__pool_drop(&tasks->shm->rule);
         recovered->n_reported++;
-        report(tasks, index, MPROC_ECANCELLED,
-               doom == MPROC__DOOM_CANCELLED ? "the task was cancelled while it ran"
-                                             : "the pool was terminated while the task ran");
+        report(tasks, index, why, mproc_last_error());
         return;
     }
     if (slot->kind != MPROC__TASK_CALL) {
@@ -87,6 +89,9 @@ static void bury_task(mproc__tasks *tasks, uint32_t w, uint32_t index, const mpr
         return;
     }
     bool is_doomed = mproc__task_doom(word) != MPROC__DOOM_NONE;
+    if (state == MPROC__TASK_DELAYED) {
+        recovered->due_ns = mplat_now(); // the worker may not have told when it is due
+    }
     if (state == MPROC__TASK_STARTED || (state == MPROC__TASK_TAKEN && is_doomed)) {
         bury_started(tasks, index, word, death, recovered);
     } else if (state == MPROC__TASK_TAKEN) {
@@ -229,9 +234,7 @@ void mproc__tasks_bury_ports(mproc__tasks *tasks)
 int64_t mproc__tasks_post_due(mproc__tasks *tasks, int64_t now)
 {
     int64_t next = 0;
-    uint32_t n_found = 0;
-    uint32_t n_known = mproc__load32_acquire(&tasks->shm->n_delayed);
-    uint32_t n_slots = n_known != 0 ? mproc__load32_acquire(&tasks->shm->n_slots) : 0;
+    uint32_t n_slots = mproc__load32_acquire(&tasks->shm->n_slots);
     for (uint32_t i = 0; i < n_slots; i++) {
         const struct mproc__slot_shm *slot = mproc__slot_at(tasks, i);
         if (mproc__task_state(mproc__load64_acquire(&slot->state)) != MPROC__TASK_DELAYED) {
@@ -243,12 +246,8 @@ int64_t mproc__tasks_post_due(mproc__tasks *tasks, int64_t now)
             uint32_t unused = 0;
             post_again(tasks, i, &unused);
         } else {
-            n_found++;
             next = next == 0 || due < next ? due : next;
         }
-    }
-    if (n_known > n_found) {
-        (void)mproc__add32(&tasks->shm->n_delayed, n_found - n_known);
     }
     return next;
 }

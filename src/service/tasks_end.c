@@ -16,14 +16,6 @@ uint64_t mproc__task_word(uint64_t old, enum mproc__task_state state)
     return (old & ~gone) | (uint64_t)state;
 }
 
-void mproc__tasks_call_owner(mproc__tasks *tasks)
-{
-    uint32_t *orders = &tasks->shm->rule.orders;
-    (void)mproc__add32(orders, 1);
-    MPROC__KILLPOINT("tasks.ordered"); /* DEATH: who sleeps looks again */
-    (void)mplat_wake(orders, INT32_MAX);
-}
-
 void mproc__task_wake(struct mproc__slot_shm *slot, uint64_t old)
 {
     if (old & MPROC__TASK_AWAITED) {
@@ -133,16 +125,15 @@ bool mproc__task_retry(mproc__tasks *tasks, uint32_t index, bool is_error)
         return false;
     }
     cold->retries--;
-    slot->attempts += slot->attempts < UINT8_MAX ? 1 : 0;
+    slot->attempts = slot->attempts < UINT8_MAX ? (uint8_t)(slot->attempts + 1) : UINT8_MAX;
     if (cold->retry_delay_ns <= 0) {
         return mproc__task_repost(tasks, index) >= 0;
     }
     cold->due_ns = mplat_now() + cold->retry_delay_ns;
-    (void)mproc__add32(&tasks->shm->n_delayed, 1);
     uint64_t old = mproc__load64_relaxed(&slot->state);
     while (!mproc__cas64(&slot->state, &old, mproc__task_word(old, MPROC__TASK_DELAYED))) {
     }
-    mproc__tasks_call_owner(tasks);
+    mproc__pool_order_post(&tasks->shm->rule, cold->due_ns);
     return true;
 }
 
@@ -163,10 +154,7 @@ static void set_deadline(mproc__tasks *tasks, uint32_t w, uint32_t index)
     if (timeout > 0) {
         int64_t deadline = mplat_now() + timeout;
         mproc__store64_release((uint64_t *)&tasks->workers[w].deadline_ns, (uint64_t)deadline);
-        mproc__fence(); // it looks at deadlines after it has said when it will look next
-        if (deadline < (int64_t)mproc__load64_relaxed((uint64_t *)&tasks->shm->next_look_ns)) {
-            mproc__tasks_call_owner(tasks);
-        }
+        mproc__pool_order_at(&tasks->shm->rule, deadline);
     }
 }
 
@@ -245,7 +233,7 @@ int mproc__task_cancel(mproc__tasks *tasks, uint32_t index, bool kill_running)
         }
         if (mproc__cas64(&slot->state, &old, mark)) { /* COMMIT */
             if (rc == 0) {
-                mproc__tasks_call_owner(tasks);
+                mproc__pool_order(&tasks->shm->rule);
             }
             return rc;
         }
