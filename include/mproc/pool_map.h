@@ -55,7 +55,7 @@ typedef struct mproc_map_options {
     mproc_timeout retry_delay; /**< nanoseconds before it is run again; of values only */
     /**
      * Show a progress bar: 1 on stdout, 2 on stderr, with the name in front; plain lines now and then if that is
-     * no terminal. Not of the async functions. 0: none
+     * no terminal. Not of the imap functions. 0: none
      */
     int progress;
     /**
@@ -64,14 +64,10 @@ typedef struct mproc_map_options {
      */
     size_t window;
     /**
-     * Not of the imap and async functions: one status for each item is written here. Then results of the
+     * Not of the imap functions: one status for each item is written here. Then results of the
      * others are there also when one has failed.
      */
     int *statuses;
-    /** Of the async functions: as in mproc_task_options, called once for all of the map. */
-    void (*callback)(void *arg, const mproc_value *result);
-    void (*error_callback)(void *arg, int status, const char *sentence);
-    void *callback_arg;
 } mproc_map_options;
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -116,29 +112,6 @@ MPROC_API MPROC_NODISCARD int mproc_pool_starmap(mproc_pool *pool, mproc_task_fn
                                                  const mproc_args *items, mproc_value *ret_results,
                                                  const mproc_map_options *options,
                                                  mproc_timeout timeout);
-
-/**
- * Have a function called for each item, and do not wait.
- *
- * Python: Pool.map_async(func, iterable, chunksize, callback, error_callback)
- *
- * @param items       copied before this returns
- * @param ret_future  mproc_future_get gives one list of all results, or the first error by the order of the
- *                    items, when all have ended; close it with mproc_future_close
- * @return 0 or, with nothing submitted, as mproc_pool_map
- * @blocking  never for the tasks; as long as it takes to copy the items
- * @safety, @death  as mproc_pool_map
- */
-MPROC_API MPROC_NODISCARD int mproc_pool_map_async(mproc_pool *pool, mproc_task_fn fn,
-                                                   const mproc_args *items,
-                                                   const mproc_map_options *options,
-                                                   mproc_future **ret_future);
-
-/** The same of items that are lists of arguments. Python: Pool.starmap_async */
-MPROC_API MPROC_NODISCARD int mproc_pool_starmap_async(mproc_pool *pool, mproc_task_fn fn,
-                                                       const mproc_args *items,
-                                                       const mproc_map_options *options,
-                                                       mproc_future **ret_future);
 
 /* ---- one by one ------------------------------------------------------------------------------ */
 

@@ -216,6 +216,7 @@ static int call(mproc__chunk_run *run, mproc_task_fn fn, const mproc_value *item
         args = (mproc_args){item->as.list.count, item->as.list.items};
     }
     mproc_value result = mproc__value_nil();
+    mproc__forget_error();
     int rc = fn(&args, &result);
     if (rc >= 0 && !(run->shm->flags & MPROC__CHUNK_NO_RESULTS)) {
         rc = mproc__outcome_put(&run->outcomes, &result);
@@ -315,6 +316,7 @@ static int run_elements(mproc__chunk_run *run, mproc_element_fn fn, const unsign
         void *to = out != NULL ? out + run->done * shm->out_size : NULL;
         int status;
         begin_item(run);
+        mproc__forget_error();
         do {
             status = fn(from, to, args);
         } while (status < 0 && retry(run));
@@ -389,6 +391,7 @@ int mproc__chunk_run_range(mproc__chunk_run *run, mproc__function fn)
     } else {
         int status;
         begin_item(run);
+        mproc__forget_error();
         do {
             status = ((mproc_range_fn)fn)(parts[0].as.integer, parts[1].as.integer,
                                           parts[2].type == MPROC_LIST ? &args : NULL);

@@ -36,8 +36,8 @@ static int submit_elements(mproc__feed *feed, mproc__piece *piece)
         .has_out = map->out.array == NULL && map->out.size_bytes > 0,
         .first = piece->first,
     };
-    const mproc_value parts[] = {mproc_value_array(map->in.array), mproc_value_array(map->out.array),
-                                 list_of(map->args)};
+    const mproc_value parts[] = {mproc_value_array(map->in.array),
+                                 mproc_value_array(map->out.array), list_of(map->args)};
     const mproc_value list = mproc__value_list(parts, MPROC__COUNT(parts));
     mproc__hold chunk;
     int rc = mproc__chunk_make_array(&feed->job.plan, &elements, &list, piece->count, &chunk);
@@ -69,7 +69,8 @@ static int check_elements(mproc_elements *elements, const char *what, size_t cou
     }
     if (elements->data == NULL) {
         elements->size_bytes = 0;
-    } else if (elements->size_bytes == 0 || (count > 0 && elements->size_bytes > SIZE_MAX / count)) {
+    } else if (elements->size_bytes == 0 ||
+               (count > 0 && elements->size_bytes > SIZE_MAX / count)) {
         return mproc__fail(MPROC_EINVAL, "map_array: %zu elements of %zu bytes in the %s", count,
                            elements->size_bytes, what);
     }
@@ -166,10 +167,9 @@ int mproc_pool_for(mproc_pool *pool, mproc_range_fn fn, int64_t begin, int64_t e
     if (rc < 0) {
         return rc;
     }
-    map.feed.job.chunk_size =
-        options != NULL && options->chunk_size != 0
-            ? options->chunk_size
-            : mproc__chunk_rule((size_t)count, (size_t)mproc_pool_size(pool));
+    map.feed.job.chunk_size = options != NULL && options->chunk_size != 0
+                                  ? options->chunk_size
+                                  : mproc__chunk_rule((size_t)count, (size_t)mproc_pool_size(pool));
     map.feed.job.plan.flags |= MPROC__CHUNK_NO_RESULTS;
     return mproc__feed_run(&map.feed, timeout);
 }

@@ -27,14 +27,18 @@ void mproc__gather_error(mproc__gather *gather, size_t item, int status, const c
     }
 }
 
-static void gather_item_error(mproc__gather *gather, size_t first, const mproc__item_error *error)
+static void gather_item_error(const mproc__job *job, mproc__gather *gather, size_t first,
+                              const mproc__item_error *error)
 {
+    char story[MPROC__DEATH_STORY];
     const char *text = error->story;
     size_t size = error->size;
     if (error->kind == MPROC__STORY_DEATH && size == sizeof(struct mproc__task_death)) {
         struct mproc__task_death death;
         memcpy(&death, error->story, sizeof(death));
-        text = mproc__death_story(error->status, &death);
+        text = error->status == MPROC_EWORKERDIED
+                   ? mproc__death_story(&death, job->options.name, story)
+                   : "the item's time was up: its worker was killed";
         size = strlen(text);
     }
     mproc__gather_error(gather, first + error->item, error->status, text, size);
@@ -52,11 +56,12 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
     }
     if (o->retries < 0 || o->priority < MPROC_PRIORITY_MIN || o->priority > MPROC_PRIORITY_MAX ||
         o->chunk_size > MPROC__CHUNK_MAX_ITEMS) {
-        return mproc__fail(MPROC_EINVAL, "map: %d retries, priority %d, or chunks of %zu", o->retries,
-                           o->priority, o->chunk_size);
+        return mproc__fail(MPROC_EINVAL, "map: %d retries, priority %d, or chunks of %zu",
+                           o->retries, o->priority, o->chunk_size);
     }
-    size_t chunk_size =
-        o->chunk_size != 0 ? o->chunk_size : mproc__chunk_rule(n_items, (size_t)mproc_pool_size(pool));
+    size_t chunk_size = o->chunk_size != 0
+                            ? o->chunk_size
+                            : mproc__chunk_rule(n_items, (size_t)mproc_pool_size(pool));
     *job = (mproc__job){
         .function = function,
         .options = {.name = o->name,
@@ -144,7 +149,6 @@ void mproc__piece_collect(const mproc__job *job, mproc__gather *gather, const mp
     mproc__chunk_reader reader;
     mproc__item_error error;
     mproc_value *results = gather->results != NULL ? gather->results + piece->first : NULL;
-    (void)job;
     gather->n_ended += piece->count;
     if (piece->block == 0) {
         collect_call(gather, piece);
@@ -153,12 +157,13 @@ void mproc__piece_collect(const mproc__job *job, mproc__gather *gather, const mp
     const size_t n_ended = mproc__chunk_n_ended(piece->block);
     size_t at = 0, n = 0;
     int rc = mproc__chunk_read_begin(&reader, piece->block);
-    while (rc >= 0 && (rc = mproc__chunk_read(&reader, results + at, results != NULL ? piece->count - at : 0, &n,
-                                              &error)) == 1) {
+    while (rc >= 0 &&
+           (rc = mproc__chunk_read(&reader, results + at, results != NULL ? piece->count - at : 0,
+                                   &n, &error)) == 1) {
         if (n == 0 && (error.item < at || error.item >= piece->count)) {
             rc = mproc__fail(MPROC_ECORRUPT, "somebody has written over the results of a map");
         } else if (n == 0) {
-            gather_item_error(gather, piece->first, &error);
+            gather_item_error(job, gather, piece->first, &error);
             at = error.item + 1;
         } else {
             at += n;
