@@ -111,7 +111,7 @@ static uint64_t count_wanted(mproc__supervisor *s)
         return 0;
     }
     // Those that have left did so for want of tasks; what was posted since needs others.
-    uint64_t n_posted = mproc__lanes_count(s->tasks);
+    uint64_t n_posted = n_there < s->crew.n ? mproc__tasks_count_pending(s->tasks) : 0;
     return n_posted > n_there ? n_posted : n_there;
 }
 
