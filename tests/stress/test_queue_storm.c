@@ -210,8 +210,8 @@ static void check_storm(size_t max_items)
     for (size_t i = 0; i < MPROC__COUNT(all); i++) {
         all[i] = start_one(i);
     }
-    long i = 0;
-    for (; testlib_goes_on(i, n_kills); i++) {
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         uint32_t which = testlib_random() % MPROC__COUNT(all);
         let_work(&shm->n_taken, testlib_random() % 40);
         pass_time(50000);
@@ -229,7 +229,7 @@ static void check_storm(size_t max_items)
     }
     CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
     check_producers();
-    printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", i, shm->n_taken,
+    printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", n_killed, shm->n_taken,
            (double)shm->longest_ns / 1e6);
     mproc_queue_close(queue);
     mproc_block_close(block);
