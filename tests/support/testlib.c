@@ -43,6 +43,7 @@ static int add_cases(CU_pSuite suite, int argc, char **argv, const testlib_case 
 {
     const char *seconds = getenv("MPROC_STRESS_SECONDS");
     wanted = calloc(count, sizeof(const testlib_case *));
+    n_wanted = n_begun = 0; // the suite may run several times, with other start methods
     if (suite == NULL || wanted == NULL) {
         return -1;
     }
