@@ -166,6 +166,43 @@ MPROC_API int mproc_pool_join(mproc_pool *pool, mproc_timeout timeout);
 /** How many workers a pool has; those are among them that are being replaced. 0 for NULL. */
 MPROC_API int mproc_pool_size(const mproc_pool *pool);
 
+/** What a pool has done so far. */
+typedef struct mproc_pool_stats {
+    size_t n_workers; /**< as mproc_pool_size */
+    size_t n_busy;    /**< of these, that run tasks just now */
+    uint64_t
+        n_waiting; /**< tasks that nobody has begun, about; those that were cancelled count until then */
+    uint64_t n_tasks;    /**< that have ended in a worker; a task of a map is a chunk */
+    uint64_t n_restarts; /**< workers that have taken the place of others */
+    int64_t busy_ns;     /**< time spent at tasks, of all workers together */
+    int64_t wait_ns;     /**< time spent waiting for some */
+} mproc_pool_stats;
+
+/** What the workers at one place of a pool have done so far. */
+typedef struct mproc_worker_stats {
+    int64_t pid;      /**< 0: it is being replaced */
+    uint64_t n_tasks; /**< as of the pool, this and all that follow */
+    uint64_t n_restarts;
+    int64_t busy_ns;
+    int64_t wait_ns;
+    uint64_t
+        peak_bytes; /**< the most resident memory that a worker had when it ended; 0: none has */
+    bool is_busy;   /**< it runs a task just now */
+} mproc_worker_stats;
+
+/**
+ * Look at what a pool does. Costs next to nothing, the workers nothing at all; the numbers are of about the same
+ * moment.
+ *
+ * @param ret_stats    the pool's
+ * @param ret_workers  `count` workers' own; NULL for 0
+ * @return 0 or MPROC_EINVAL
+ * @blocking never
+ * @safety any thread of any member process
+ */
+MPROC_API int mproc_pool_get_stats(const mproc_pool *pool, mproc_pool_stats *ret_stats,
+                                   mproc_worker_stats *ret_workers, size_t count);
+
 /**
  * In a worker, in its tasks, initializer and finalizer: its place among the pool's workers, from 0. Who
  * takes the place of another one has its place. -1 elsewhere.

@@ -163,12 +163,18 @@ bool mproc__worker_help(uint32_t index, uint64_t record)
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
+static void begin_time(struct worker *self, int64_t now)
+{
+    self->since = now;
+    mproc__store64_relaxed((uint64_t *)&self->shm->since_ns, (uint64_t)now);
+}
+
 /** A time is over; the next one begins. */
 static void account(struct worker *self, int64_t *total)
 {
     int64_t now = mplat_now();
-    *total += now - self->since;
-    self->since = now;
+    mproc__store64_relaxed((uint64_t *)total, (uint64_t)(*total + now - self->since));
+    begin_time(self, now);
 }
 
 static void idle(struct worker *self, uint32_t seen)
@@ -184,7 +190,7 @@ static void work(struct worker *self)
 {
     const struct mproc__pool_shm *shm = self->tasks->shm;
     uint64_t n_tasks = 0;
-    self->since = mplat_now();
+    begin_time(self, mplat_now());
     for (;;) {
         uint32_t seen = mproc__lanes_seen(self->tasks);
         uint32_t phase = mproc__load32_acquire(&shm->rule.phase);
