@@ -21,6 +21,7 @@
 #include "mproc/list.h"
 #include "mproc/listener.h"
 #include "mproc/lock.h"
+#include "mproc/log.h"
 #include "mproc/main.h"
 #include "mproc/named_lock.h"
 #include "mproc/once.h"

@@ -185,11 +185,12 @@ _Static_assert(sizeof(struct mproc__slot_shm) == 128, "two cache lines");
 struct mproc__cold_shm {
     int64_t timeout_ns;
     int64_t retry_delay_ns;
-    int64_t due_ns;   /**< of DELAYED ones */
-    uint32_t retries; /**< left */
-    uint32_t reserved;
-    int64_t submitted_ns, started_ns, ended_ns; /**< of those that are TIMED */
-    char name[72];
+    int64_t due_ns;         /**< of DELAYED ones */
+    uint32_t retries;       /**< left */
+    uint32_t worker_thread; /**< of those that are TIMED, as the rest up to the name */
+    int64_t submitted_ns, started_ns, ended_ns;
+    uint64_t worker_pid;
+    char name[64];
 };
 
 _Static_assert(sizeof(struct mproc__cold_shm) == 128, "two cache lines");
@@ -287,7 +288,7 @@ enum mproc__pool_word {
     MPROC__POOL_FUNCTIONS = MPROC__POOL_LANES + MPROC__LANES,
     MPROC__POOL_WORKERS,
     MPROC__POOL_INITARGS, /**< super's */
-    MPROC__POOL_SPARE,
+    MPROC__POOL_TRACE,    /**< the path, see tracing.h */
     MPROC__POOL_PORTS,
     MPROC__POOL_COLD = MPROC__POOL_PORTS + MPROC__PORT_BLOCKS,
     MPROC__POOL_SEGMENTS = MPROC__POOL_COLD + MPROC__SEGMENTS,

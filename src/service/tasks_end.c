@@ -8,6 +8,7 @@
 #include "family/thread.h"
 #include "service/payload.h"
 #include "service/tasks_part.h"
+#include "service/tracing.h"
 
 /** What a word becomes when a task is in another state, nobody's and undoomed. */
 uint64_t mproc__task_word(uint64_t old, enum mproc__task_state state)
@@ -83,6 +84,7 @@ bool mproc__task_conclude(mproc__tasks *tasks, uint32_t index, bool is_late)
             return false;
         }
         if (old & MPROC__TASK_ABANDONED) {
+            mproc__tracing_tell(tasks, index);
             mproc__task_free(tasks, index);
             return true;
         }

@@ -1,220 +1,221 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_imap.c: items and results one by one; how far the source is ahead.
+ * test_imap.c: results one by one, of items that are made when there is room for them.
  */
 #include "service/pool_test.h"
 
 #include "base/status.h"
-#include "mproc/pool_map.h"
-#include "service/imap_window.h"
+#include "mproc/mproc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* ---- the window alone ------------------------------------------------------------------------ */
-
-static void test_window__bounds_what_is_under_way(void)
-{
-    for (size_t size = 1; size < 40; size++) {
-        for (size_t chunk = 1; chunk < 50; chunk += 3) {
-            mproc__window window;
-            size_t real = chunk, n_under_way = 0;
-            mproc__window_init(&window, &real, size, 0);
-            CU_ASSERT(real == (chunk < size ? chunk : size));
-            for (int i = 0; i < 1000; i++) {
-                size_t count = mproc__window_room(&window, n_under_way == 0);
-                while (count > 0) {
-                    mproc__window_took(&window, count, false);
-                    n_under_way += count;
-                    count = mproc__window_more(&window);
-                }
-                CU_ASSERT(n_under_way > 0 && n_under_way <= size);
-                mproc__window_handed(&window);
-                n_under_way--;
-            }
-            mproc__window_took(&window, 0, true);
-            CU_ASSERT(mproc__window_room(&window, true) == 0);
-        }
-    }
-}
-
-/* ---- with a pool ----------------------------------------------------------------------------- */
-
-struct numbers {
-    int64_t next, end; /* end < 0: never */
-    int64_t fails_at;
-    char text[40];
-    bool are_texts;
-};
-
-static int next_number(mproc_value *ret_item, void *arg)
-{
-    struct numbers *numbers = arg;
-    if (numbers->fails_at == numbers->next) {
-        return mproc__fail(MPROC_ENOENT, "the source is dry");
-    }
-    if (numbers->next == numbers->end) {
-        return 0;
-    }
-    (void)snprintf(numbers->text, sizeof(numbers->text), "number %d", (int)numbers->next);
-    *ret_item =
-        numbers->are_texts ? MPROC_VALUE((const char *)numbers->text) : MPROC_VALUE(numbers->next);
-    numbers->next++;
-    return 1;
-}
-
-static int square(const mproc_args *args, mproc_value *result)
+static int cube(const mproc_args *args, mproc_value *result)
 {
     int64_t x;
     int rc = MPROC_UNPACK(args, &x);
     if (rc >= 0 && x == 13) {
-        return mproc__fail(MPROC_ERANGE, "thirteen");
+        return mproc__fail(MPROC_ERANGE, "no thirteen");
     }
-    if (rc >= 0 && x == 77) {
-        exit(1);
+    if (rc >= 0 && x == 17) {
+        exit(7);
     }
-    *result = MPROC_VALUE(x * x);
+    *result = MPROC_VALUE(x * x * x);
     return rc;
 }
 
-static int echo(const mproc_args *args, mproc_value *result)
+/** Makes 0, 1, 2 ... and notes how far it is ahead. */
+struct numbers {
+    int64_t next, end; /* end: the first one that is not made */
+    int64_t n_out;     /* results that were handed out */
+    int64_t most_ahead;
+    int status; /* what comes at the end */
+};
+
+static int make_number(mproc_value *ret_item, void *arg)
 {
-    *result = args->items[0];
-    return 0;
+    struct numbers *numbers = arg;
+    if (numbers->next == numbers->end) {
+        return numbers->status < 0 ? mproc__fail(numbers->status, "that was all") : 0;
+    }
+    int64_t ahead = numbers->next + 1 - numbers->n_out;
+    numbers->most_ahead = ahead > numbers->most_ahead ? ahead : numbers->most_ahead;
+    *ret_item = MPROC_VALUE(numbers->next++);
+    return 1;
 }
 
-typedef int begin_fn(mproc_pool *, mproc_task_fn, mproc_source_fn, void *,
-                     const mproc_map_options *, mproc_iterator **);
-
-/* All results of 0 to 99, each once; 13 fails and 77 dies. */
-static void check_squares(mproc_pool *pool, begin_fn *begin, const mproc_map_options *options)
+static int next_of(mproc_iterator *it, struct numbers *numbers, int64_t *ret_result)
 {
-    struct numbers numbers = {.end = 100, .fails_at = -1};
+    mproc_value result = {0};
+    int rc = mproc_iterator_next(it, &result, LIMIT);
+    numbers->n_out += rc == 1 || mproc_iterator_index(it) != SIZE_MAX ? 1 : 0;
+    if (rc == 1) {
+        *ret_result = result.as.integer;
+        mproc_value_clear(&result);
+    }
+    return rc;
+}
+
+/** All of a source, in order. */
+static void check_in_order(mproc_pool *pool, int64_t end, const mproc_map_options *options)
+{
+    struct numbers numbers = {.end = end};
     mproc_iterator *it = NULL;
-    bool seen[100] = {false};
-    mproc_value value;
-    size_t n = 0;
+    int64_t result;
+    size_t n_wrong = 0;
+    CU_ASSERT_EQUAL_FATAL(mproc_pool_imap(pool, cube, make_number, &numbers, options, &it), 0);
+    for (int64_t i = 0; i < end; i++) {
+        int expected = i == 13 ? MPROC_ERANGE : i == 17 ? MPROC_EWORKERDIED : 1;
+        int rc = next_of(it, &numbers, &result);
+        n_wrong += rc == expected && (rc < 0 || result == i * i * i) &&
+                           mproc_iterator_index(it) == (size_t)i
+                       ? 0
+                       : 1;
+    }
+    CU_ASSERT_EQUAL(n_wrong, 0);
+    CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 0);
+    CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 0);
+    mproc_iterator_close(it);
+}
+
+static void test_imap__in_order(void)
+{
+    static const size_t chunk_sizes[] = {0, 1, 7, 100};
+    mproc_pool *pool = make_pool(2);
+    for (size_t i = 0; i < MPROC__COUNT(chunk_sizes); i++) {
+        const mproc_map_options options = {.chunk_size = chunk_sizes[i]};
+        check_in_order(pool, 40, &options);
+    }
+    check_in_order(pool, 0, NULL);
+    mproc_pool_close(pool);
+}
+
+static void check_in_any_order(mproc_pool *pool, const mproc_map_options *options)
+{
+    enum { N = 200 };
+    struct numbers numbers = {.end = N};
+    mproc_iterator *it = NULL;
+    bool have[N] = {false};
+    int64_t result;
     int rc;
-    CU_ASSERT_FATAL(begin(pool, square, next_number, &numbers, options, &it) == 0);
-    CU_ASSERT(mproc_iterator_index(it) == SIZE_MAX);
-    while ((rc = mproc_iterator_next(it, &value, LIMIT)) != 0 && n < 200) {
-        const size_t i = mproc_iterator_index(it);
-        CU_ASSERT_FATAL(i < 100 && !seen[i]);
-        CU_ASSERT(begin == mproc_pool_imap_unordered || i == n);
-        CU_ASSERT(rc == (i == 13 ? MPROC_ERANGE : i == 77 ? MPROC_EWORKERDIED : 1));
-        CU_ASSERT(rc < 0 || value.as.integer == (int64_t)(i * i));
-        seen[i] = true;
-        n++;
+    size_t n_errors = 0;
+    CU_ASSERT_EQUAL_FATAL(
+        mproc_pool_imap_unordered(pool, cube, make_number, &numbers, options, &it), 0);
+    while ((rc = next_of(it, &numbers, &result)) != 0) {
+        size_t i = mproc_iterator_index(it);
+        CU_ASSERT_FATAL(i < N && !have[i]);
+        have[i] = true;
+        n_errors += rc < 0 ? 1 : 0;
+        CU_ASSERT(rc < 0 || result == (int64_t)(i * i * i));
     }
-    CU_ASSERT(n == 100 && mproc_iterator_next(it, &value, LIMIT) == 0);
+    CU_ASSERT_EQUAL(n_errors, 2);
+    CU_ASSERT_EQUAL(numbers.n_out, N);
     mproc_iterator_close(it);
 }
 
-static void check_all_squares(begin_fn *begin)
+static void test_imap__in_any_order(void)
 {
     mproc_pool *pool = make_pool(2);
-    static const size_t chunks[] = {0, 2, 7, 200};
-    static const size_t windows[] = {0, 1, 5, 300};
-    for (size_t c = 0; c < 4; c++) {
-        for (size_t w = 0; w<4; w += c> 1 ? 3 : 1) {
-            const mproc_map_options options = {.chunk_size = chunks[c], .window = windows[w]};
-            check_squares(pool, begin, &options);
-        }
-    }
+    check_in_any_order(pool, NULL);
+    check_in_any_order(pool, &(mproc_map_options){.chunk_size = 9});
+    check_in_any_order(pool, &(mproc_map_options){.window = 64});
+    check_in_any_order(pool, &(mproc_map_options){.window = 1});
     mproc_pool_close(pool);
 }
 
-static void test_imap__keeps_the_order(void)
-{
-    check_all_squares(mproc_pool_imap);
-}
-
-static void test_imap__hands_out_what_is_there(void)
-{
-    check_all_squares(mproc_pool_imap_unordered);
-}
-
-/* A source without end: it is never further ahead than the window, and may borrow its items. */
-static void test_imap__holds_the_source_back(void)
+/** A source without end is asked for no more than the window. */
+static void test_imap__does_not_run_ahead(void)
 {
     mproc_pool *pool = make_pool(2);
-    begin_fn *const begins[] = {mproc_pool_imap, mproc_pool_imap_unordered};
-    for (size_t i = 0; i < 6; i++) {
-        struct numbers numbers = {.end = -1, .fails_at = -1, .are_texts = true};
-        const mproc_map_options options = {.window = 8, .chunk_size = 1 + i / 2};
+    for (size_t window = 1; window < 20; window += 6) {
+        const mproc_map_options options = {.window = window, .chunk_size = 3};
+        struct numbers numbers = {.next = 100, .end = -1, .n_out = 100};
         mproc_iterator *it = NULL;
-        CU_ASSERT_FATAL(begins[i % 2](pool, echo, next_number, &numbers, &options, &it) == 0);
-        for (int64_t k = 0; k < 300; k++) {
-            mproc_value value;
-            char text[40];
-            CU_ASSERT_FATAL(mproc_iterator_next(it, &value, LIMIT) == 1);
-            CU_ASSERT(numbers.next <= k + 8);
-            (void)snprintf(text, sizeof(text), "number %zu", mproc_iterator_index(it));
-            CU_ASSERT_STRING_EQUAL(value.as.string.data, text);
-            mproc_value_clear(&value);
+        int64_t result;
+        CU_ASSERT_EQUAL_FATAL(mproc_pool_imap(pool, cube, make_number, &numbers, &options, &it), 0);
+        for (int i = 0; i < 500; i++) {
+            CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 1);
         }
-        mproc_iterator_close(it); // in the midst
-    }
-    mproc_pool_close(pool);
-}
-
-static void test_imap__tells_of_a_failed_source_at_the_end(void)
-{
-    mproc_pool *pool = make_pool(2);
-    struct numbers numbers = {.end = 20, .fails_at = 5};
-    mproc_iterator *it = NULL;
-    mproc_value value;
-    CU_ASSERT_FATAL(mproc_pool_imap(pool, echo, next_number, &numbers, NULL, &it) == 0);
-    for (int64_t i = 0; i < 5; i++) {
-        CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == 1 && value.as.integer == i);
-    }
-    CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == MPROC_ENOENT);
-    CU_ASSERT_STRING_EQUAL(mproc_last_error(), "the source is dry");
-    CU_ASSERT(mproc_iterator_index(it) == SIZE_MAX);
-    CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == 0);
-    mproc_iterator_close(it);
-    mproc_pool_close(pool);
-}
-
-static int wait_for_word(const mproc_args *args, mproc_value *result)
-{
-    mproc_block *block;
-    int rc = MPROC_UNPACK(args, &block);
-    if (rc >= 0) {
-        (void)await_word(words_of(block), 1);
-        *result = MPROC_VALUE(1);
-    }
-    return rc;
-}
-
-static void test_imap__times_out_and_goes_on(void)
-{
-    mproc_pool *pool = make_pool(1);
-    mproc_block *block = make_words(1);
-    begin_fn *const begins[] = {mproc_pool_imap, mproc_pool_imap_unordered};
-    for (int i = 0; i < 2; i++) {
-        mproc_args_source source = {MPROC_ARGS(block, block), 0};
-        mproc_iterator *it = NULL;
-        mproc_value value;
-        set_word(words_of(block), 0);
-        CU_ASSERT_FATAL(begins[i](pool, wait_for_word, mproc_source_args, &source, NULL, &it) == 0);
-        CU_ASSERT(mproc_iterator_next(it, &value, MPROC_NOWAIT) == MPROC_ETIMEDOUT);
-        CU_ASSERT(mproc_iterator_next(it, &value, mproc_milliseconds(10)) == MPROC_ETIMEDOUT);
-        set_word(words_of(block), 1);
-        CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == 1);
-        CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == 1);
-        CU_ASSERT(mproc_iterator_next(it, &value, LIMIT) == 0);
+        CU_ASSERT(numbers.most_ahead <= (int64_t)window);
         mproc_iterator_close(it);
     }
+    mproc_pool_close(pool);
+}
+
+static void test_imap__source_fails(void)
+{
+    mproc_pool *pool = make_pool(2);
+    struct numbers numbers = {.end = 5, .status = MPROC_EMALFORMED};
+    mproc_iterator *it = NULL;
+    int64_t result;
+    CU_ASSERT_EQUAL_FATAL(mproc_pool_imap(pool, cube, make_number, &numbers, NULL, &it), 0);
+    for (int i = 0; i < 5; i++) {
+        CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 1);
+    }
+    CU_ASSERT_EQUAL(next_of(it, &numbers, &result), MPROC_EMALFORMED);
+    CU_ASSERT_STRING_EQUAL(mproc_last_error(), "that was all");
+    CU_ASSERT_EQUAL(mproc_iterator_index(it), SIZE_MAX);
+    CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 0);
+    mproc_iterator_close(it);
+    CU_ASSERT_EQUAL(mproc_pool_imap(pool, cube, NULL, NULL, NULL, &it), MPROC_EINVAL);
+    CU_ASSERT_EQUAL(mproc_pool_imap(NULL, cube, make_number, &numbers, NULL, &it), MPROC_EINVAL);
+    mproc_iterator_close(NULL);
+    mproc_pool_close(pool);
+}
+
+/** Words: 0 how many wait, 1 whether they may go on. */
+static void test_imap__next_in_time(void)
+{
+    mproc_pool *pool = make_pool(2);
+    mproc_block *block = make_words(2);
+    mproc_args_source source = {.items = MPROC_ARGS(block, block, block)};
+    mproc_iterator *it = NULL;
+    mproc_value result;
+    CU_ASSERT_EQUAL_FATAL(mproc_pool_imap(pool, task_meet, mproc_source_args, &source, NULL, &it),
+                          0);
+    CU_ASSERT_EQUAL(mproc_iterator_next(it, &result, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    CU_ASSERT_EQUAL(mproc_iterator_index(it), SIZE_MAX);
+    mproc__store32_release(words_of(block) + 1, 1);
+    (void)mplat_wake(words_of(block) + 1, INT32_MAX);
+    for (int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(mproc_iterator_next(it, &result, LIMIT), 1);
+    }
+    CU_ASSERT_EQUAL(mproc_iterator_next(it, &result, LIMIT), 0);
+    mproc_iterator_close(it);
     mproc_block_close(block);
     mproc_pool_close(pool);
 }
 
+/** Given up in the midst, and after the pool's handle. */
+static void test_imap__is_given_up(void)
+{
+    for (int i = 0; i < 4; i++) {
+        mproc_pool *pool = make_pool(2);
+        struct numbers numbers = {.next = 100, .end = -1};
+        mproc_iterator *it = NULL;
+        int64_t result;
+        const mproc_map_options options = {.window = 50, .chunk_size = (size_t)(1 + i / 2 * 4)};
+        int rc = i % 2 == 0
+                     ? mproc_pool_imap(pool, cube, make_number, &numbers, &options, &it)
+                     : mproc_pool_imap_unordered(pool, cube, make_number, &numbers, &options, &it);
+        CU_ASSERT_EQUAL_FATAL(rc, 0);
+        CU_ASSERT_EQUAL(next_of(it, &numbers, &result), 1);
+        mproc_pool_close(pool);
+        numbers.end = numbers.next;
+        while ((rc = next_of(it, &numbers, &result)) != 0) {
+            CU_ASSERT(rc == 1 || rc == MPROC_ECANCELLED || rc == MPROC_ECLOSED);
+        }
+        mproc_iterator_close(it);
+    }
+}
+
 static const testlib_case cases[] = {
-    {"bounds_what_is_under_way", test_window__bounds_what_is_under_way},
-    {"keeps_the_order", test_imap__keeps_the_order},
-    {"hands_out_what_is_there", test_imap__hands_out_what_is_there},
-    {"holds_the_source_back", test_imap__holds_the_source_back},
-    {"tells_of_a_failed_source_at_the_end", test_imap__tells_of_a_failed_source_at_the_end},
-    {"times_out_and_goes_on", test_imap__times_out_and_goes_on},
+    {"in_order", test_imap__in_order},
+    {"in_any_order", test_imap__in_any_order},
+    {"does_not_run_ahead", test_imap__does_not_run_ahead},
+    {"source_fails", test_imap__source_fails},
+    {"next_in_time", test_imap__next_in_time},
+    {"is_given_up", test_imap__is_given_up},
 };
+
 PROCESS_TEST_MAIN("service.imap", cases)
