@@ -185,9 +185,9 @@ _Static_assert(sizeof(struct mproc__slot_shm) == 128, "two cache lines");
 struct mproc__cold_shm {
     int64_t timeout_ns;
     int64_t retry_delay_ns;
-    int64_t due_ns;   /**< of DELAYED ones */
-    uint32_t retries; /**< left */
-    uint32_t reserved;
+    int64_t due_ns; /**< of DELAYED ones */
+    uint64_t
+        retries; /**< left; in the high half the posting, + 1, that was the last one to cost one */
     int64_t submitted_ns, started_ns, ended_ns; /**< of those that are TIMED */
     char name[72];
 };
@@ -313,7 +313,8 @@ struct mproc__pool_shm {
     uint32_t reserved;
 
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
-    uint32_t lookout; /**< index + 1 of the one worker that looks for work in place of sleeping; 0: none */
+    uint32_t
+        lookout; /**< index + 1 of the one worker that looks for work in place of sleeping; 0: none */
     struct mproc__bell_shm bell; /**< of those who sleep on the normal lane's tail */
     uint32_t reserved_too[10];
 };
