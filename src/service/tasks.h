@@ -185,11 +185,11 @@ _Static_assert(sizeof(struct mproc__slot_shm) == 128, "two cache lines");
 struct mproc__cold_shm {
     int64_t timeout_ns;
     int64_t retry_delay_ns;
-    int64_t due_ns;         /**< of DELAYED ones */
-    uint32_t retries;       /**< left */
-    uint32_t worker_thread; /**< of those that are TIMED, as the rest up to the name */
-    int64_t submitted_ns, started_ns, ended_ns;
-    uint64_t worker_pid;
+    int64_t due_ns; /**< of DELAYED ones */
+    uint64_t
+        retries; /**< left; in the high half the posting, + 1, that was the last one to cost one */
+    int64_t submitted_ns, started_ns, ended_ns; /**< of those that are TIMED */
+    uint64_t worker; /**< likewise: its process << 32 | the thread's number */
     char name[64];
 };
 

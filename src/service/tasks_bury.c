@@ -15,7 +15,7 @@
 
 static void post_again(mproc__tasks *tasks, uint32_t index, uint32_t *count)
 {
-    int rc = mproc__task_repost(tasks, index);
+    int rc = mproc__task_repost(tasks, index, true);
     if (rc >= 0) {
         (*count)++;
         return;

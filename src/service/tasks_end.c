@@ -99,12 +99,15 @@ bool mproc__task_conclude(mproc__tasks *tasks, uint32_t index, bool is_late)
     return true;
 }
 
-int mproc__task_repost(mproc__tasks *tasks, uint32_t index)
+int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
     uint64_t old = mproc__load64_relaxed(&slot->state);
     uint64_t mark;
     do {
+        if (mproc__task_doom(old) != MPROC__DOOM_NONE && !is_late) {
+            return MPROC_ECANCELLED;
+        }
         uint64_t posting = (old + ((uint64_t)1 << MPROC__TASK_POSTING_SHIFT)) & MPROC__TASK_POSTING;
         mark = mproc__task_word(old, MPROC__TASK_PENDING);
         mark = (mark & ~(uint64_t)MPROC__TASK_POSTING) | posting;
@@ -116,6 +119,21 @@ int mproc__task_repost(mproc__tasks *tasks, uint32_t index)
     return rc;
 }
 
+/** Use up a retry, once for each posting: who dies at it has paid, and who buries him need not. */
+static bool pay(struct mproc__cold_shm *cold, uint64_t word)
+{
+    uint64_t left = cold->retries & UINT32_MAX;
+    uint64_t posting = ((word & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) + 1;
+    if (cold->retries >> 32 == posting) {
+        return true;
+    }
+    if (left == 0) {
+        return false;
+    }
+    mproc__store64_release(&cold->retries, posting << 32 | (left - 1)); /* COMMIT */
+    return true;
+}
+
 /** Whether it may be run again, after a death or an error; then it will be. */
 bool mproc__task_retry(mproc__tasks *tasks, uint32_t index, bool is_error)
 {
@@ -123,18 +141,19 @@ bool mproc__task_retry(mproc__tasks *tasks, uint32_t index, bool is_error)
     bool may = slot->kind == MPROC__TASK_CALL && (slot->flags & MPROC__TASK_HAS_RETRIES) != 0 &&
                (!is_error || (slot->flags & MPROC__TASK_RETRY_ERRORS) != 0);
     struct mproc__cold_shm *cold = may ? mproc__cold_at(tasks, index, false) : NULL;
-    if (cold == NULL || cold->retries == 0) {
+    if (cold == NULL || !pay(cold, mproc__load64_relaxed(&slot->state))) {
         return false;
     }
-    cold->retries--;
-    slot->attempts = slot->attempts < UINT8_MAX ? (uint8_t)(slot->attempts + 1) : UINT8_MAX;
     if (cold->retry_delay_ns <= 0) {
-        return mproc__task_repost(tasks, index) >= 0;
+        return mproc__task_repost(tasks, index, !is_error) >= 0;
     }
     cold->due_ns = mplat_now() + cold->retry_delay_ns;
     uint64_t old = mproc__load64_relaxed(&slot->state);
-    while (!mproc__cas64(&slot->state, &old, mproc__task_word(old, MPROC__TASK_DELAYED))) {
-    }
+    do {
+        if (mproc__task_doom(old) != MPROC__DOOM_NONE && is_error) {
+            return false;
+        }
+    } while (!mproc__cas64(&slot->state, &old, mproc__task_word(old, MPROC__TASK_DELAYED)));
     mproc__pool_order_post(&tasks->shm->rule, cold->due_ns);
     return true;
 }

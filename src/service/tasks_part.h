@@ -24,8 +24,13 @@ void mproc__task_free(mproc__tasks *tasks, uint32_t index);
  */
 bool mproc__task_conclude(mproc__tasks *tasks, uint32_t index, bool is_late);
 
-/** Let it be PENDING once more. 0, MPROC_ENOMEM or MPROC_ENOSPC: it is in no lane. */
-int mproc__task_repost(mproc__tasks *tasks, uint32_t index);
+/**
+ * Let it be PENDING once more.
+ *
+ * @param is_late  as above
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it is in no lane; MPROC_ECANCELLED: it is doomed, and as it was
+ */
+int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late);
 
 /** Have it run again, if it may be; now or later. */
 bool mproc__task_retry(mproc__tasks *tasks, uint32_t index, bool is_error);

@@ -123,8 +123,7 @@ static void time_it(struct worker *self, uint32_t index, bool is_end)
     if (cold != NULL && is_end) {
         cold->ended_ns = mplat_now();
     } else if (cold != NULL) {
-        cold->worker_pid = (uint64_t)mplat_pid();
-        cold->worker_thread = mplat_thread_number();
+        cold->worker = (uint64_t)mplat_pid() << 32 | mplat_thread_number();
         cold->started_ns = mplat_now();
     }
 }
