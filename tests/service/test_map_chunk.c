@@ -232,12 +232,13 @@ static int blow_up(const mproc_args *args, mproc_value *result)
     static char text[1000];
     int64_t x;
     int rc = MPROC_UNPACK(args, &x);
-    if (rc >= 0) {
-        memset(text, 'x', sizeof(text));
-        rc = count_call(x);
-        *result = MPROC_LIST(x, MPROC_VALUE(mproc_bytes_of(text, sizeof(text))));
+    if (rc < 0) {
+        return rc;
     }
-    return rc < 0 ? rc : mproc_value_copy(result, result);
+    memset(text, 'x', sizeof(text));
+    rc = count_call(x);
+    const mproc_value list = MPROC_LIST(x, MPROC_VALUE(mproc_bytes_of(text, sizeof(text))));
+    return rc < 0 ? rc : mproc_value_copy(result, &list);
 }
 
 static void test_chunk__grows_with_its_results(void)
