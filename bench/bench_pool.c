@@ -199,8 +199,7 @@ static void add_rates(bench *b)
         {POOL_UNORDERED, "imap_unordered, 1 at a time: empty tasks"},
         {POOL_ARRAY, "arrays and parallel-for: empty tasks"},
     };
-    const unsigned parts =
-        POOL_SUBMIT | POOL_MAP | POOL_MAP_ONE | POOL_UNORDERED | POOL_ARRAY;
+    const unsigned parts = POOL_SUBMIT | POOL_MAP | POOL_MAP_ONE | POOL_UNORDERED | POOL_ARRAY;
     const unsigned any_order = POOL_SUBMIT | POOL_MAP_ONE | POOL_UNORDERED;
     size_t first = n_jobs;
     add_ways(b, parts, "empty tasks", pool_run_rate, 1, &(struct pool_probe){.size = POOL_NUMBER});

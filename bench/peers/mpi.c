@@ -42,7 +42,8 @@ static int answer(const char *request, double *ret_values, size_t *ret_count)
     bool is_pair = request[0] == 's' || request[0] == 'p';
     // Three ranks on two processors give way to each other when they have nothing to do.
     snprintf(command, sizeof command, "mpirun %s '%s' %s",
-             is_pair ? "-n 2 --bind-to core" : "-n 3 --oversubscribe --bind-to none", self, request);
+             is_pair ? "-n 2 --bind-to core" : "-n 3 --oversubscribe --bind-to none", self,
+             request);
     FILE *run = popen(command, "r");
     bool has_line = run && fgets(line, sizeof line, run);
     if (!run || pclose(run) != 0 || !has_line) {
@@ -196,7 +197,8 @@ static void run_crew(int rank, char **argv, unsigned char *message, int size)
         work(message, size);
         return;
     }
-    (strcmp(argv[1], "tasks") == 0 ? have_tasks_done : have_one_done)(message, size, number, slice_ns);
+    (strcmp(argv[1], "tasks") == 0 ? have_tasks_done : have_one_done)(message, size, number,
+                                                                      slice_ns);
     for (int worker = 1; worker <= 2; worker++) {
         MPI_Send(message, size, MPI_BYTE, worker, LAST, MPI_COMM_WORLD);
     }

@@ -112,8 +112,8 @@ int pool_run_files(const void *arg, int64_t slice_ns, double *ret_values)
     rc = probe->run(&list, &total);
     ret_values[0] = (double)(bench_now() - before) / 1e6;
     if (rc == 0 && memcmp(&total, &expected, sizeof total) != 0) {
-        return bench_fail("another result, of %llu bytes, not %llu", (unsigned long long)total.bytes,
-                          (unsigned long long)expected.bytes);
+        return bench_fail("another result, of %llu bytes, not %llu",
+                          (unsigned long long)total.bytes, (unsigned long long)expected.bytes);
     }
     return rc;
 }
