@@ -55,6 +55,15 @@ int mplat_thread_at_exit(void (*hook)(void));
 /** The calling thread's number, by which the system's tools know it. */
 uint32_t mplat_thread_number(void);
 
+/** A thread of the library's own; no signal is handled in it. */
+typedef struct mplat_thread mplat_thread;
+
+/** Start one that calls `fn`. 0, or what the system says. */
+int mplat_thread_start(void (*fn)(void *arg), void *arg, mplat_thread **ret_thread);
+
+/** Wait for its end, and free it. NULL is fine; in a copy made by fork() there is no such thread. */
+void mplat_thread_join(mplat_thread *thread);
+
 /**
  * What a copy of this process made by fork() must forget. Handles of children, and whatever else ties
  * processes together, the copy has lost already when it is told.
@@ -445,7 +454,7 @@ int mplat_process_spawn(const mplat_start *start, mplat_child *ret_child);
  */
 int mplat_process_fork(const mplat_start *start, mplat_child *ret_child);
 
-/** Whether other threads run in this process: then a copy of it would hold their locks for ever. */
+/** Whether other threads run in this process but the library's own: a copy of it would hold their locks for ever. */
 bool mplat_has_threads(void);
 
 /**

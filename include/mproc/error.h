@@ -46,9 +46,13 @@ enum mproc_status {
     MPROC_ESYSTEM = -24,   /**< Any other failure of a system call; mproc_last_error() names it. */
     MPROC_EPOISONED = -25, /**< What a strict lock guards was left broken by one who died. */
     MPROC_EEXIST = -26,    /**< Something of that name exists already. */
-    MPROC_EBROKEN = -27, /**< The barrier or latch is broken: a party died, timed out or gave up. */
+    /** The barrier or latch is broken: a party died, timed out or gave up. Or the pool: its workers die. */
+    MPROC_EBROKEN = -27,
     /** No more comes, or is taken: the queue has been shut down, the connection's other end is gone. */
-    MPROC_ECLOSED = -28
+    MPROC_ECLOSED = -28,
+    MPROC_EWORKERDIED = -29, /**< The worker that ran the task has died, and the task with it. */
+    MPROC_ECANCELLED = -30,  /**< The task was cancelled. */
+    MPROC_EINTERRUPTED = -31 /**< The program was interrupted, by Ctrl-C as a rule. */
 };
 
 /**

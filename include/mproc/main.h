@@ -120,7 +120,7 @@ MPROC_API MPROC_NODISCARD int mproc_set_forkserver_preload(mproc_preload_fn prel
 MPROC_API int mproc_cpu_count(void);
 
 /**
- * End this process's children in order: daemons are terminated, the others are joined.
+ * End this process's children in order: pools and daemons are terminated, the others are joined.
  *
  * Python: what happens at the interpreter's exit. exit() and a return from main() do the same,
  * waiting for the others without limit.

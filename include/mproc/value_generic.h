@@ -42,7 +42,8 @@
     X(queue, QUEUE, 32, "a queue")                            \
     X(connection, CONNECTION, 33, "a connection")             \
     X(handle, HANDLE, 34, "a handle")                         \
-    X(named_lock, NAMED_LOCK, 35, "a named lock")
+    X(named_lock, NAMED_LOCK, 35, "a named lock")             \
+    X(pool, POOL, 36, "a pool")
 
 MPROC_BEGIN_DECLS
 

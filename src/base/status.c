@@ -42,8 +42,11 @@ const char *mproc_strerror(int status)
         "system error",
         "poisoned lock",
         "exists already",
-        "broken barrier or latch",
+        "broken barrier, latch or pool",
         "closed",
+        "worker died",
+        "cancelled",
+        "interrupted",
     };
     if (status == MPROC_OWNER_DIED) {
         return "last owner died";
@@ -59,6 +62,11 @@ const char *mproc_strerror(int status)
 const char *mproc_last_error(void)
 {
     return last_error;
+}
+
+void mproc__forget_error(void)
+{
+    last_error[0] = '\0';
 }
 
 int mproc_perror(const char *what)

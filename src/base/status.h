@@ -22,6 +22,9 @@ int mproc__fail_shortly(int status, const char *sentence);
  */
 int mproc__fail_os(int os_error, const char *format, ...) MPROC__PRINTF(2, 3);
 
+/** Have mproc_last_error() tell nothing, so that what it tells later is of what happened since. */
+void mproc__forget_error(void);
+
 /* What an analyser cannot see from here: each returns the status that it is given. */
 #ifdef __clang_analyzer__
 #define mproc__fail(status, ...) ((void)(mproc__fail)((status), __VA_ARGS__), (status))

@@ -387,6 +387,7 @@ static bool drop_contents(mproc__txn *txn, const struct mproc__block_shm *head)
 {
     switch ((head->state >> KIND_SHIFT) & 0xffff) {
     case MPROC__KIND_QUEUE:
+    case MPROC__KIND_LANE:
         return mproc__ring_drop_one(mproc__at(head->payload), txn);
     case MPROC__KIND_PIPE:
         return mproc__pipe_drop_one(mproc__at(head->payload), txn);

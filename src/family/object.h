@@ -26,11 +26,21 @@ enum mproc__kind {
     MPROC__KIND_PIPE = 8,      /**< private: what connects two ends, see pipe.h */
     MPROC__KIND_LEASE = 9,     /**< private: a message that may come back, see lease.h */
     MPROC__KIND_LISTENER = 10, /**< private: the lock of a listener, which is no object itself */
+    MPROC__KIND_LANE = 11,     /**< private: a ring in which the tasks of a pool wait */
+    MPROC__KIND_TASKS = 12,    /**< private: slots and tables of a pool, see service/tasks.h */
     MPROC__KIND_TICKET = 13,   /**< private: a connection on its way, see doorbell.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)
 #undef MPROC__KIND_OF_OBJECT
+};
+
+struct mproc_object;
+
+/** What an object of the service floor has in its `local` begins with this. */
+struct mproc__object_local {
+    /** Give it up, with what `local` is; before the hold, if this process has that still. */
+    void (*close)(struct mproc_object *object, bool is_held);
 };
 
 /** Every object's handle. */

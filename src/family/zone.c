@@ -82,7 +82,11 @@ void mproc__zone_free(mproc__zone *zone)
 
 void mproc__zone_share(mproc__zone *zone)
 {
-    mproc__store32_relaxed(&zone->shares, zone->shares + 1);
+    if (mproc__load32_relaxed(&zone->shares) == 1) {
+        mproc__store32_relaxed(&zone->shares, 2); // nobody else has it yet
+    } else {
+        (void)mproc__add32(&zone->shares, 1);
+    }
 }
 
 size_t mproc__zone_bytes_left(const mproc__zone *zone)

@@ -29,7 +29,7 @@ int mproc__zone_create(mproc__zone **ret_zone, const mproc__zone_needs *needs);
 /** Close the objects and free all of it, or if others have it, too, leave it to them; NULL is fine. */
 void mproc__zone_free(mproc__zone *zone);
 
-/** One more has the zone and calls mproc__zone_free: by who has it alone yet, or before others know of it. */
+/** One more has the zone and calls mproc__zone_free; by who has it and does not give it up meanwhile. */
 void mproc__zone_share(mproc__zone *zone);
 
 /** How many bytes are left to be taken. */

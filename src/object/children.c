@@ -157,8 +157,18 @@ static bool is_alone(void)
     return result && !mproc__server_is_up();
 }
 
+static void (*before_shutdown)(void);
+
+void mproc__on_shutdown(void (*fn)(void))
+{
+    before_shutdown = fn;
+}
+
 int mproc_shutdown(mproc_timeout timeout)
 {
+    if (mproc__self_id() != 0 && before_shutdown != NULL) {
+        before_shutdown();
+    }
     if (mproc__self_id() == 0 || is_alone()) {
         return MPROC_OK;
     }

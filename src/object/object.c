@@ -22,6 +22,7 @@
 #include "mproc/lock.h"
 #include "mproc/once.h"
 #include "mproc/rwlock.h"
+#include "mproc/pool.h"
 #include "mproc/queue.h"
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
@@ -69,6 +70,8 @@ static void leave_local(struct mproc_object *object, bool is_held)
         mproc__connection_close_local(object, is_held);
     } else if (object->local != NULL && object->kind == MPROC__KIND_NAMED_LOCK) {
         mproc__named_lock_leave_local(object);
+    } else if (object->local != NULL && object->kind == MPROC__KIND_POOL) {
+        ((struct mproc__object_local *)object->local)->close(object, is_held);
     }
 }
 

@@ -56,6 +56,9 @@ void mproc__children_remove(mproc_process *process);
 /** Have this process wait for its children when it exits. */
 void mproc__children_watch_exit(void);
 
+/** Have `fn` called before this process's children are ended. One, and under the private lock. */
+void mproc__on_shutdown(void (*fn)(void));
+
 /** Give up a call's use of a handle, or the handle's own; the last one frees it. */
 void mproc__process_release(mproc_process *process);
 

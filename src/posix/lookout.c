@@ -17,8 +17,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 /** Wait for one descriptor of many; poll's timeout is coarse, so the deadline decides. How many; or 0. */
@@ -101,7 +99,7 @@ int mplat_sentinel_wait(const mplat_handle *sentinels, size_t count, int64_t dea
 /* ---- lookouts -------------------------------------------------------------------------------- */
 
 struct mplat_lookout {
-    pthread_t thread;
+    mplat_thread *thread;
     void (*fn)(void *arg);
     void *arg;
     uint32_t is_over;
@@ -110,7 +108,7 @@ struct mplat_lookout {
     struct pollfd pollers[];
 };
 
-static void *look_out(void *arg)
+static void look_out(void *arg)
 {
     mplat_lookout *lookout = arg;
     int n;
@@ -121,19 +119,6 @@ static void *look_out(void *arg)
         mproc__store32_release(&lookout->is_over, 1);
         lookout->fn(lookout->arg);
     }
-    return NULL;
-}
-
-/** Start the thread with all signals blocked: the application's are none of its business. */
-static int start_thread(mplat_lookout *lookout)
-{
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&lookout->thread, NULL, look_out, lookout);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0 ? MPROC_OK : mproc__fail_os(error, "cannot start a thread to wait with");
 }
 
 int mplat_lookout_begin(const mplat_handle *handles, size_t count, void (*fn)(void *arg), void *arg,
@@ -151,7 +136,7 @@ int mplat_lookout_begin(const mplat_handle *handles, size_t count, void (*fn)(vo
     if (rc >= 0) {
         fill(lookout->pollers, handles, count);
         fill(lookout->pollers + count, &lookout->stop, 1);
-        rc = start_thread(lookout);
+        rc = mplat_thread_start(look_out, lookout, &lookout->thread);
         if (rc < 0) {
             mplat_handle_close(lookout->stop);
         }
@@ -175,7 +160,7 @@ void mplat_lookout_end(mplat_lookout *lookout, bool *ready)
     (void)ready; // to look takes nothing
     if (lookout != NULL) {
         mplat_signal_raise(lookout->stop);
-        (void)pthread_join(lookout->thread, NULL);
+        mplat_thread_join(lookout->thread);
         mplat_handle_close(lookout->stop);
         mproc__free(lookout);
     }

@@ -48,6 +48,14 @@ void mproc__posix_share(int fd);
 /** Close any descriptor, private or not; none is fine. */
 void mproc__posix_close(int fd);
 
+/* thread.c */
+
+/** Whether a thread is one of the library's own; else how many of these have not told their number yet. */
+bool mproc__posix_is_own_locked(uint32_t number, uint32_t *n_unborn);
+
+/** In a copy: there are none. */
+void mproc__posix_threads_forget(void);
+
 /** In a copy: close what is private, and unlock. */
 void mproc__posix_private_forget(void);
 

@@ -149,12 +149,18 @@ bool mplat_has_threads(void)
     if (tasks == NULL) {
         return true; // who cannot be counted may be there
     }
-    int living = 0;
+    uint32_t self = mplat_thread_number();
+    uint32_t n_unborn = 0;
+    uint32_t n_others = 0;
+    mproc__posix_private_lock();
     for (const struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        living += entry->d_name[0] != '.' && !is_exiting(entry->d_name) ? 1 : 0;
+        uint32_t number = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        bool is_other = number != 0 && number != self && !is_exiting(entry->d_name);
+        n_others += is_other && !mproc__posix_is_own_locked(number, &n_unborn) ? 1 : 0;
     }
+    mproc__posix_private_unlock();
     (void)closedir(tasks);
-    return living > 1;
+    return n_others > n_unborn;
 }
 
 static mplat_fork_hooks fork_hooks;
@@ -176,6 +182,7 @@ static void after_fork(void)
 static void after_fork_in_copy(void)
 {
     mproc__posix_interrupt_forget();
+    mproc__posix_threads_forget();
     mproc__posix_private_forget();
     fork_hooks.child();
 }

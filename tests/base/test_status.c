@@ -15,10 +15,10 @@
 
 static void test_status__every_code_has_a_name_of_its_own(void)
 {
-    for (int a = MPROC_ECLOSED; a <= MPROC_OWNER_DIED; a++) {
+    for (int a = MPROC_EINTERRUPTED; a <= MPROC_OWNER_DIED; a++) {
         CU_ASSERT(strlen(mproc_strerror(a)) > 0);
         CU_ASSERT_STRING_NOT_EQUAL(mproc_strerror(a), "no such status");
-        for (int b = MPROC_ECLOSED; b < a; b++) {
+        for (int b = MPROC_EINTERRUPTED; b < a; b++) {
             CU_ASSERT_STRING_NOT_EQUAL(mproc_strerror(a), mproc_strerror(b));
         }
     }
@@ -26,7 +26,7 @@ static void test_status__every_code_has_a_name_of_its_own(void)
 
 static void test_status__numbers_that_are_no_status_are_named_too(void)
 {
-    CU_ASSERT_STRING_EQUAL(mproc_strerror(MPROC_ECLOSED - 1), "no such status");
+    CU_ASSERT_STRING_EQUAL(mproc_strerror(MPROC_EINTERRUPTED - 1), "no such status");
     CU_ASSERT_STRING_EQUAL(mproc_strerror(INT_MIN), "no such status");
     CU_ASSERT_STRING_EQUAL(mproc_strerror(INT_MAX), mproc_strerror(0));
 }

@@ -6,6 +6,10 @@
 
 #include <apr_general.h>
 #include <apr_thread_proc.h>
+#ifndef _WIN32
+#include <pthread.h>
+#include <signal.h>
+#endif
 
 static void test_system__init_is_idempotent(void)
 {
@@ -135,6 +139,26 @@ static void test_system__threads_have_numbers(void)
     apr_terminate();
 }
 
+static void tell_signals(void *arg)
+{
+    *(bool *)arg = true;
+#ifndef _WIN32
+    sigset_t mask;
+    CU_ASSERT_EQUAL(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
+    *(bool *)arg = sigismember(&mask, SIGINT) == 1 && sigismember(&mask, SIGTERM) == 1;
+#endif
+}
+
+static void test_system__own_threads_handle_no_signals(void)
+{
+    mplat_thread *thread = NULL;
+    bool is_quiet = false;
+    CU_ASSERT_EQUAL_FATAL(mplat_thread_start(tell_signals, &is_quiet, &thread), 0);
+    mplat_thread_join(thread);
+    CU_ASSERT(is_quiet);
+    mplat_thread_join(NULL);
+}
+
 static void child_fn(int argc, char **argv)
 {
     static const child_role roles[] = {read_clock};
@@ -149,5 +173,6 @@ static const testlib_case cases[] = {
     {"errors_have_names", test_system__errors_have_names},
     {"hook_runs_at_the_threads_end", test_system__hook_runs_at_the_threads_end},
     {"threads_have_numbers", test_system__threads_have_numbers},
+    {"own_threads_handle_no_signals", test_system__own_threads_handle_no_signals},
 };
 TESTLIB_MAIN_CHILD("platform.system", cases, child_fn)

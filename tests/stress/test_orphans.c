@@ -75,6 +75,41 @@ static int be_root(bool only_forks)
     }
 }
 
+/** In a worker: a pool inside of it, at work until the end. */
+static int task_nest(const mproc_args *args, mproc_value *result)
+{
+    mproc_pool *pool;
+    mproc_future *future;
+    int depth;
+    (void)result;
+    int rc = MPROC_UNPACK(args, &depth);
+    for (int i = 0; i < 2 && depth > 0 && rc >= 0; i++) {
+        const mproc_pool_options options = {.processes = 2};
+        rc = mproc_pool_create(&pool, &options);
+        rc = rc < 0 ? rc
+                    : mproc_pool_apply_async(pool, task_nest, MPROC_ARGS(depth - 1), NULL, &future);
+    }
+    return stay();
+}
+
+/** Have pools of each start method, with pools inside, all at work; wait to be killed. */
+static MPROC__NORETURN void be_pool_owner(void)
+{
+    static const char *const methods[] = {"fork", "spawn", "forkserver"};
+    for (size_t i = 0; i < 3; i++) {
+        mproc_pool *pool;
+        mproc_future *future;
+        const mproc_pool_options options = {.processes = 2,
+                                            .context = mproc_get_context(methods[i])};
+        if (mproc_pool_create(&pool, &options) >= 0) {
+            (void)!mproc_pool_apply_async(pool, task_nest, MPROC_ARGS(1), NULL, &future);
+        }
+    }
+    for (;;) {
+        (void)pause();
+    }
+}
+
 /* ---- who is left ------------------------------------------------------------------------------- */
 
 static bool has_mark(const char *pid, const char *mark, char *text, size_t size)
@@ -210,7 +245,14 @@ static void test_orphans__forked_by_many_threads(void)
     orphan_many("forks");
 }
 
+/** ROBUSTNESS 17, of pools in pools. */
+static void test_orphans__workers_of_pools(void)
+{
+    orphan_many("pools");
+}
+
 static const testlib_case cases[] = {
+    {"workers_of_pools", test_orphans__workers_of_pools},
     {"forked_by_many_threads", test_orphans__forked_by_many_threads},
     {"end_with_the_root", test_orphans__end_with_the_root},
 };
@@ -220,6 +262,9 @@ static void be_child(int argc, char **argv)
     (void)mproc_main(argc, argv);
     if (argc == 2 && (strcmp(argv[1], "root") == 0 || strcmp(argv[1], "forks") == 0)) {
         exit(be_root(strcmp(argv[1], "forks") == 0));
+    }
+    if (argc == 2 && strcmp(argv[1], "pools") == 0) {
+        be_pool_owner();
     }
 }
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client.h: what a process knows of a pool as one who gives it tasks; see submit.h for its users' face.
+ *
+ * Locks    One lock of this process guards all of it: the caches, the lists, and a future's place in them.
+ * Slots    A future has its slot until it is closed. The slot of one that is NOTED is given back when it has been
+ *          popped, too: until then it is in limbo.
+ */
+#ifndef MPROC_SERVICE_CLIENT_H
+#define MPROC_SERVICE_CLIENT_H
+
+#include "service/submit.h"
+
+#define MPROC__CLIENT_SLOTS 64
+#define MPROC__CLIENT_FUNCTIONS 64
+
+/** Something that is told when futures are done: a walk, a map, the callbacks. */
+typedef struct mproc__party {
+    struct mproc_future *first; /**< those that are done and not taken, in order */
+    struct mproc_future *last;
+    size_t n_awaited; /**< that are not done */
+} mproc__party;
+
+struct mproc_future {
+    mproc__client *client;
+    void *owner;
+    uint32_t index;
+    uint32_t users;     /**< the handle, and the callbacks' thread */
+    bool is_noted;      /**< it is pushed, or was */
+    bool is_popped;     /**< and found */
+    bool is_taken_back; /**< cancelled before it was begun: the slot is OWNED */
+    bool is_told;       /**< its party knows that it is done */
+    mproc__party *party;
+    struct mproc_future *next; /**< in the party's list */
+    struct mproc__call *call;  /**< callbacks, or NULL */
+};
+
+/** By slot: whose it is. */
+typedef struct mproc__tenant {
+    struct mproc_future *future; /**< NULL: nobody's, or in limbo */
+    bool is_in_limbo;
+    bool was_popped; /**< while it was nobody's: see mproc__client_abandon */
+} mproc__tenant;
+
+/** Those futures that mproc__client_next tells of to one owner. */
+typedef struct mproc__owned {
+    void *owner;
+    mproc__party party;
+    struct mproc__owned *next;
+} mproc__owned;
+
+struct mproc__client {
+    mproc__tasks tasks;
+    mproc__hold hold;
+    mproc__member_id member; /**< whose; a copy of the process makes its own */
+    uint32_t users;          /**< handles and futures */
+    mproc__client *next;
+
+    uint32_t port; /**< MPROC__NO_PORT: none yet */
+    uint32_t rescan;
+    uint32_t n_slots;
+    uint32_t slots[MPROC__CLIENT_SLOTS];
+    struct {
+        mproc__function function;
+        uint32_t number;
+    } functions[MPROC__CLIENT_FUNCTIONS];
+    mproc__tenant *tenants[MPROC__SEGMENTS]; /**< by segment; NULL: none of it yet */
+    mproc__owned *owned;
+};
+
+/** The lock. */
+void mproc__clients_lock(void);
+void mproc__clients_unlock(void);
+
+/** A slot's tenant; NULL: never one of ours. */
+mproc__tenant *mproc__client_tenant(const mproc__client *client, uint32_t index);
+
+/** Keep a slot for the next task, or give some back. Its parcels have been dropped. Under the lock. */
+void mproc__client_keep_locked(mproc__client *client, uint32_t index);
+
+/** The party of an owner; NULL: none, or no memory to make it. Under the lock. */
+mproc__owned *mproc__client_owned_locked(mproc__client *client, void *owner, bool make);
+
+/** Number a function, and find a slot for a future, which becomes one more user of the client. */
+int mproc__client_begin(mproc__client *client, mproc__function function, mproc_future *future,
+                        uint32_t *ret_function);
+
+/** A future gives up its slot, which is its own: DONE, or OWNED. */
+void mproc__client_end(mproc_future *future);
+
+/** A future has given it up: it is ABANDONED. */
+void mproc__client_abandon(mproc_future *future);
+
+/** Whether it has ended. */
+bool mproc__future_is_done(const mproc_future *future);
+
+/** Have a party told when it is done, or at once. Not under the lock. */
+void mproc__future_join(mproc_future *future, mproc__party *party);
+
+/** Have its party not be told; it may have been. Under the lock. */
+void mproc__future_leave_locked(mproc_future *future);
+
+/** Find out who is done, and tell the parties. Under the lock. */
+void mproc__client_drain_locked(mproc__client *client);
+
+/** Have this thread's stir change when one of the client's is done. */
+void mproc__client_watch(mproc__client *client);
+
+/** The first that is done of a party; NULL: none. Under the lock. */
+mproc_future *mproc__party_take_locked(mproc__party *party);
+
+/** Whether the pool's owner is gone; then with a sentence, MPROC_EPEER. */
+int mproc__client_check(const mproc__client *client);
+
+/** A task was cancelled before anybody had begun it: who waits for it is told. */
+void mproc__future_take_back(mproc_future *future);
+
+/** In a worker of the pool: run one of a party's tasks here that nobody has begun. False: there is none. */
+bool mproc__client_help(mproc__client *client, const mproc__party *party);
+
+/** One user less of a future; the last one frees it. */
+void mproc__future_release(mproc_future *future);
+
+/** What a task reports as its status, its value or its sentence. */
+int mproc__future_read(mproc_future *future, mproc_value *ret_value);
+
+/* callbacks.c: */
+
+/** Have a future's callbacks called. 0, or what the system says. */
+int mproc__callbacks_add(mproc_future *future, const mproc_task_options *options);
+
+/** This process ends: its thread is forgotten, if nobody is to be called back any more. */
+void mproc__callbacks_end(void);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * party.c: which of a process's futures are done, and who is told of that.
+ *
+ * The port's stack says which slots are; what a dead worker did not push is found by a look at all of them.
+ */
+#include "service/client.h"
+
+#include "base/status.h"
+#include "service/tasks_part.h"
+#include "service/worker.h"
+
+static uint64_t state_of(const mproc_future *future)
+{
+    return mproc__load64_acquire(&mproc__slot_at(&future->client->tasks, future->index)->state);
+}
+
+bool mproc__future_is_done(const mproc_future *future)
+{
+    return future->is_taken_back || mproc__task_state(state_of(future)) == MPROC__TASK_DONE;
+}
+
+static void tell_locked(mproc_future *future)
+{
+    mproc__party *party = future->party;
+    if (party == NULL || future->is_told) {
+        return;
+    }
+    future->is_told = true;
+    future->next = NULL;
+    if (party->first == NULL) {
+        party->first = future;
+    } else {
+        party->last->next = future;
+    }
+    party->last = future;
+    party->n_awaited--;
+}
+
+mproc_future *mproc__party_take_locked(mproc__party *party)
+{
+    mproc_future *future = party->first;
+    if (future != NULL) {
+        party->first = future->next;
+        future->party = NULL;
+        future->is_told = false;
+    }
+    return future;
+}
+
+void mproc__future_leave_locked(mproc_future *future)
+{
+    mproc__party *party = future->party;
+    if (party == NULL) {
+        return;
+    }
+    if (!future->is_told) {
+        party->n_awaited--;
+    }
+    mproc_future *before = NULL;
+    for (mproc_future *f = party->first; f != NULL && future->is_told; before = f, f = f->next) {
+        if (f == future) {
+            *(before != NULL ? &before->next : &party->first) = f->next;
+            party->last = party->last == f ? before : party->last;
+            break;
+        }
+    }
+    future->party = NULL;
+    future->is_told = false;
+}
+
+/** A slot was found on the stack, or will never be. */
+static void note_popped_locked(mproc__client *client, uint32_t index)
+{
+    mproc__tenant *tenant = mproc__client_tenant(client, index);
+    if (tenant == NULL) {
+        return;
+    }
+    if (tenant->future != NULL) {
+        tenant->future->is_popped = true;
+        tell_locked(tenant->future);
+    } else if (tenant->is_in_limbo) {
+        tenant->is_in_limbo = false;
+        mproc__client_keep_locked(client, index);
+    } else {
+        tenant->was_popped = true;
+    }
+}
+
+/** After a worker's death: some may have been DONE, and not pushed. */
+static void rescan_locked(mproc__client *client)
+{
+    for (uint32_t segment = 0; segment < MPROC__SEGMENTS; segment++) {
+        mproc__tenant *tenants = client->tenants[segment];
+        uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
+        uint32_t first = segment == 0 ? 0 : MPROC__FIRST_SLOTS + (segment - 1) * n;
+        for (uint32_t i = 0; tenants != NULL && i < n; i++) {
+            bool may_be_left = tenants[i].is_in_limbo ||
+                               (tenants[i].future != NULL && tenants[i].future->is_noted &&
+                                !tenants[i].future->is_popped);
+            if (may_be_left && mproc__task_was_left(&client->tasks, first + i)) {
+                note_popped_locked(client, first + i);
+            }
+        }
+    }
+}
+
+static void pop_locked(mproc__client *client)
+{
+    mproc__tasks *tasks = &client->tasks;
+    uint32_t link = mproc__port_pop(tasks, client->port);
+    uint32_t order = 0; // the stack has the last one first
+    while (link != 0) {
+        struct mproc__slot_shm *slot = mproc__slot_at(tasks, link - 1);
+        uint32_t next = mproc__load32_relaxed(&slot->next);
+        mproc__store32_relaxed(&slot->next, order);
+        order = link;
+        link = next;
+    }
+    while (order != 0) {
+        uint32_t next = mproc__load32_relaxed(&mproc__slot_at(tasks, order - 1)->next);
+        note_popped_locked(client, order - 1);
+        order = next;
+    }
+}
+
+void mproc__client_drain_locked(mproc__client *client)
+{
+    if (client->port == MPROC__NO_PORT) {
+        return;
+    }
+    const struct mproc__port_shm *port = mproc__port_at(&client->tasks, client->port);
+    uint32_t rescan = mproc__load32_acquire(&port->rescan);
+    pop_locked(client);
+    if (rescan != client->rescan) {
+        client->rescan = rescan;
+        rescan_locked(client);
+        pop_locked(client); // who was not left had been pushed by then
+    }
+}
+
+void mproc__client_watch(mproc__client *client)
+{
+    if (client->port != MPROC__NO_PORT) {
+        mproc__bell_watch(&mproc__port_at(&client->tasks, client->port)->bell);
+    }
+}
+
+/** Have it pushed when it is done. False: it is. */
+static bool note(mproc_future *future)
+{
+    uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
+    uint64_t old = mproc__load64_acquire(state);
+    while (!future->is_taken_back && mproc__task_state(old) != MPROC__TASK_DONE) {
+        if ((old & MPROC__TASK_NOTED) != 0 || mproc__cas64(state, &old, old | MPROC__TASK_NOTED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mproc__future_join(mproc_future *future, mproc__party *party)
+{
+    mproc__clients_lock();
+    mproc__future_leave_locked(future);
+    future->party = party;
+    party->n_awaited++;
+    if (!future->is_noted) {
+        future->is_noted = note(future);
+    }
+    if (!future->is_noted || mproc__future_is_done(future)) {
+        tell_locked(future);
+    }
+    mproc__clients_unlock();
+}
+
+void mproc__future_take_back(mproc_future *future)
+{
+    mproc__client *client = future->client;
+    mproc__clients_lock();
+    future->is_taken_back = true;
+    tell_locked(future);
+    mproc__clients_unlock();
+    (void)mplat_wake(mproc__low32(&mproc__slot_at(&client->tasks, future->index)->state),
+                     INT32_MAX);
+    mproc__bell_stir(&mproc__port_at(&client->tasks, client->port)->bell);
+}
+
+/** One that is PENDING; its record. Under the lock. */
+static bool find_pending_locked(const mproc__client *client, const mproc__party *party,
+                                uint32_t *ret_index, uint64_t *ret_record)
+{
+    for (uint32_t segment = 0; segment < MPROC__SEGMENTS; segment++) {
+        const mproc__tenant *tenants = client->tenants[segment];
+        uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
+        for (uint32_t i = 0; tenants != NULL && i < n; i++) {
+            const mproc_future *future = tenants[i].future;
+            uint64_t word = future != NULL && future->party == party ? state_of(future) : 0;
+            if (mproc__task_state(word) == MPROC__TASK_PENDING) {
+                *ret_index = future->index;
+                *ret_record = mproc__record_of(word, future->index);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool mproc__client_help(mproc__client *client, const mproc__party *party)
+{
+    uint32_t index;
+    uint64_t record;
+    if (!mproc__worker_is_here(&client->tasks)) {
+        return false;
+    }
+    mproc__clients_lock();
+    bool is_found = find_pending_locked(client, party, &index, &record);
+    mproc__clients_unlock();
+    return is_found && mproc__worker_help(index, record);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * submit.c: from an order to a task that is PENDING, and the wait for its end.
+ */
+#include "service/submit.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/status.h"
+#include "family/block.h"
+#include "family/family.h"
+#include "family/note.h"
+#include "family/sleep.h"
+#include "family/stir.h"
+#include "family/thread.h"
+#include "service/client.h"
+#include "service/payload.h"
+#include "service/tasks_part.h"
+#include "service/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- orders ---------------------------------------------------------------------------------- */
+
+static int check_options(const mproc__client *client, const mproc_task_options *options)
+{
+    if (options == NULL) {
+        return MPROC_OK;
+    }
+    if (options->priority < MPROC_PRIORITY_MIN || options->priority > MPROC_PRIORITY_MAX) {
+        return mproc__fail(MPROC_EINVAL, "a priority is %d to %d, not %d", MPROC_PRIORITY_MIN,
+                           MPROC_PRIORITY_MAX, options->priority);
+    }
+    if (options->timeout < 0 || options->retries < 0 || options->retry_delay < 0) {
+        return mproc__fail(MPROC_EINVAL, "a task's timeout, retries and delay are not negative");
+    }
+    return options->timeout > 0 && client->tasks.shm->rule.is_local != 0
+               ? mproc__fail(MPROC_ENOTSUP, "a thread cannot be killed: its tasks have no timeout")
+               : MPROC_OK;
+}
+
+static int check(const mproc__client *client, const mproc_task_options *options)
+{
+    const struct mproc__rule_shm *rule = &client->tasks.shm->rule;
+    int rc = mproc__client_check(client);
+    if (rc >= 0 && mproc__load32_acquire(&rule->phase) != MPROC__POOL_OPEN) {
+        rc = mproc__pool_refuse(rule);
+    }
+    return rc < 0 ? rc : check_options(client, options);
+}
+
+/** What few tasks need. */
+static int write_cold(mproc__tasks *tasks, uint32_t index, const mproc_task_options *options)
+{
+    struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
+    bool is_needed =
+        options != NULL && (options->timeout > 0 || options->retries > 0 || options->name != NULL);
+    bool is_traced = tasks->shm->is_traced != 0;
+    struct mproc__cold_shm *cold = mproc__cold_at(tasks, index, is_needed || is_traced);
+    if (cold == NULL) {
+        return is_needed || is_traced ? mproc__fail(MPROC_ENOMEM, "no memory for a task's options")
+                                      : MPROC_OK;
+    }
+    cold->name[0] = '\0'; // of the slot's last task
+    if (is_traced) {
+        slot->flags |= MPROC__TASK_TIMED;
+        cold->submitted_ns = mplat_now();
+    }
+    if (is_needed) {
+        cold->timeout_ns = options->timeout;
+        cold->retries = (uint32_t)options->retries;
+        cold->retry_delay_ns = options->retry_delay;
+        (void)snprintf(cold->name, sizeof(cold->name), "%.63s",
+                       options->name != NULL ? options->name : "");
+        slot->flags |= options->timeout > 0 ? MPROC__TASK_HAS_TIMEOUT : 0;
+        slot->flags |= options->retries > 0 ? MPROC__TASK_HAS_RETRIES : 0;
+        slot->flags |= options->retries > 0 && options->retry_errors ? MPROC__TASK_RETRY_ERRORS : 0;
+    }
+    return MPROC_OK;
+}
+
+/** Write the task into its slot, which is the caller's. */
+static int write_task(mproc__tasks *tasks, uint32_t index, const mproc__order *order,
+                      uint32_t function)
+{
+    struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
+    int priority = order->options != NULL ? order->options->priority : 0;
+    slot->function = (uint16_t)function;
+    slot->kind = (uint8_t)order->kind;
+    slot->lane = (uint8_t)((int)MPROC__LANE_NORMAL + priority);
+    slot->flags = 0;
+    slot->attempts = 0;
+    slot->status = MPROC_OK;
+    slot->result = MPROC__FORM_NONE;
+    slot->args = MPROC__FORM_NONE;
+    int rc = write_cold(tasks, index, order->options);
+    if (rc < 0) {
+        return rc;
+    }
+    if (order->parcel.offset != 0) {
+        mproc__task_attach(tasks, index, MPROC__PARCEL_ARGS, order->parcel, MPROC__FORM_BYTES);
+        return MPROC_OK;
+    }
+    return order->bytes != NULL ? mproc__task_set_bytes(tasks, index, order->bytes, order->size)
+                                : mproc__task_set_args(tasks, index, order->args);
+}
+
+/** From OWNED to PENDING, and into a lane. */
+static int post(mproc__tasks *tasks, uint32_t index, bool is_noted)
+{
+    struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
+    uint64_t word = mproc__load64_relaxed(&slot->state);
+    word = (word & MPROC__TASK_GENERATION) + ((uint64_t)1 << 32);
+    word |= MPROC__TASK_PENDING | (is_noted ? MPROC__TASK_NOTED : 0);
+    mproc__store64_release(&slot->state, word); /* COMMIT */
+    MPROC__KILLPOINT("submit.pending");         /* DEATH: it is withdrawn with its port */
+    uint64_t record = mproc__record_of(word, index);
+    int rc = mproc__lane_post(tasks, slot->lane, &record, 1);
+    if (rc >= 0) {
+        mproc__fence(); // who ends the pool says so, and then looks for what is PENDING
+        const struct mproc__rule_shm *rule = &tasks->shm->rule;
+        bool is_late = mproc__load32_acquire(&rule->is_over) != 0 ||
+                       mproc__load32_acquire(&rule->phase) >= MPROC__POOL_TERMINATED;
+        rc = is_late ? mproc__pool_refuse(rule) : MPROC_OK;
+    }
+    // If somebody has begun it nevertheless, so be it.
+    return rc < 0 && mproc__task_cancel(tasks, index, false) == 1 ? rc : MPROC_OK;
+}
+
+/** Find all that it takes, but for what may fail for its own reasons. */
+static int begin(mproc__client *client, const mproc__order *order, mproc_future *future,
+                 uint32_t *ret_function)
+{
+    int rc = mproc__client_begin(client, order->function, future, ret_function);
+    if (rc < 0 || !order->is_noted) {
+        return rc;
+    }
+    mproc__clients_lock();
+    mproc__owned *owned = mproc__client_owned_locked(client, order->owner, true);
+    if (owned != NULL) {
+        future->party = &owned->party;
+        owned->party.n_awaited++;
+    }
+    mproc__clients_unlock();
+    if (owned == NULL) {
+        future->is_taken_back = true;
+        mproc__client_end(future);
+        mproc__client_close(client);
+        rc = mproc__fail(MPROC_ENOMEM, "no memory for a task");
+    }
+    return rc;
+}
+
+int mproc__submit(mproc__client *client, const mproc__order *order, mproc_future **ret_future)
+{
+    uint32_t function;
+    mproc_future *future = NULL;
+    int rc = check(client, order->options);
+    if (rc >= 0) {
+        future = mproc__calloc(1, sizeof(*future));
+        rc = future != NULL ? MPROC_OK : mproc__fail(MPROC_ENOMEM, "no memory for a future");
+    }
+    if (rc >= 0) {
+        *future = (mproc_future){
+            .client = client, .owner = order->owner, .users = 1, .is_noted = order->is_noted};
+        rc = begin(client, order, future, &function);
+    }
+    if (rc < 0) {
+        if (order->parcel.offset != 0) {
+            mproc__block_release(order->parcel);
+        }
+        mproc__free(future);
+        return rc;
+    }
+    rc = write_task(&client->tasks, future->index, order, function);
+    rc = rc < 0 ? rc : post(&client->tasks, future->index, order->is_noted);
+    if (rc < 0) {
+        future->is_taken_back = true;
+        mproc__future_release(future);
+        return rc;
+    }
+    *ret_future = future;
+    return MPROC_OK;
+}
+
+int mproc__submit_many(mproc__client *client, const mproc__order *orders, size_t n,
+                       mproc_future **ret_futures, size_t *ret_count)
+{
+    int rc = MPROC_OK;
+    size_t count = 0;
+    while (count < n && (rc = mproc__submit(client, &orders[count], &ret_futures[count])) >= 0) {
+        count++;
+    }
+    for (size_t i = count + 1; i < n; i++) {
+        if (orders[i].parcel.offset != 0) {
+            mproc__block_release(orders[i].parcel);
+        }
+    }
+    *ret_count = count;
+    return count > 0 ? MPROC_OK : rc;
+}
+
+/* ---- the end of one --------------------------------------------------------------------------- */
+
+/** Run it here, if this is a worker of its pool and nobody else has begun it. */
+static bool help(const mproc_future *future, uint64_t word)
+{
+    return mproc__task_state(word) == MPROC__TASK_PENDING &&
+           mproc__worker_is_here(&future->client->tasks) &&
+           mproc__worker_help(future->index, mproc__record_of(word, future->index));
+}
+
+static void sleep_for(const mproc_future *future, uint64_t word, mproc__deadline deadline)
+{
+    const struct mproc__rule_shm *rule = &future->client->tasks.shm->rule;
+    uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
+    bool is_noted =
+        (word & MPROC__TASK_AWAITED) != 0 || mproc__cas64(state, &word, word | MPROC__TASK_AWAITED);
+    if (is_noted) {
+        mproc__thread_id owner = mproc__load64_acquire(&rule->owner_thread);
+        (void)mproc__sleep(mproc__low32(state), (uint32_t)(word | MPROC__TASK_AWAITED), deadline,
+                           owner != 0 ? mproc__thread_life(owner) : NULL);
+    }
+}
+
+int mproc__future_await(mproc_future *future, mproc__deadline deadline)
+{
+    if (mproc__future_is_done(future)) {
+        return MPROC_OK;
+    }
+    uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
+    int rc = mproc__family_enter();
+    mproc__note_begin(future->client->tasks.offset, deadline);
+    bool has_looked = deadline == 0;
+    while (rc >= 0 && !mproc__future_is_done(future)) {
+        uint64_t word = mproc__load64_acquire(state);
+        if (mproc__task_state(word) == MPROC__TASK_DONE || help(future, word)) {
+            continue;
+        }
+        if (!has_looked) {
+            has_looked = !mproc__spin(mproc__low32(state), (uint32_t)word);
+            continue;
+        }
+        rc = mproc__client_check(future->client);
+        if (rc >= 0 && mproc__deadline_passed(deadline)) {
+            rc = mproc__fail_shortly(MPROC_ETIMEDOUT, "timed out; the task has not ended");
+        } else if (rc >= 0) {
+            sleep_for(future, word, deadline);
+        }
+    }
+    mproc__note_end();
+    return rc;
+}
+
+uint32_t mproc__future_slot(const mproc_future *future)
+{
+    return future->index;
+}
+
+int mproc__future_status(const mproc_future *future)
+{
+    return future->is_taken_back ? MPROC_ECANCELLED
+                                 : mproc__slot_at(&future->client->tasks, future->index)->status;
+}
+
+void *mproc__future_owner(const mproc_future *future)
+{
+    return future->owner;
+}
+
+void mproc__future_release(mproc_future *future)
+{
+    mproc__clients_lock();
+    mproc__client *client = future->client;
+    bool is_last = --future->users == 0;
+    if (is_last) {
+        mproc__future_leave_locked(future);
+    }
+    mproc__clients_unlock();
+    if (!is_last || client->member != mproc__self_id() || mproc__family_enter() < 0) {
+        return;
+    }
+    uint64_t *state = &mproc__slot_at(&client->tasks, future->index)->state;
+    uint64_t old = mproc__load64_acquire(state);
+    bool is_abandoned = false;
+    while (!is_abandoned && !future->is_taken_back && mproc__task_state(old) != MPROC__TASK_DONE) {
+        uint64_t mark = (old & ~(uint64_t)MPROC__TASK_NOTED) | MPROC__TASK_ABANDONED;
+        if (!is_abandoned) {
+            mproc__client_abandon(future); // from that moment on it may be another's
+        }
+        is_abandoned = mproc__cas64(state, &old, mark); /* COMMIT */
+    }
+    if (!is_abandoned) {
+        mproc__client_end(future);
+    }
+    mproc__client_close(client);
+    mproc__free(future);
+}
+
+/* ---- the next of many -------------------------------------------------------------------------- */
+
+int mproc__client_next(mproc__client *client, void *owner, mproc__deadline deadline,
+                       mproc_future **ret_future)
+{
+    int rc = mproc__family_enter();
+    while (rc >= 0) {
+        uint32_t *stir = mproc__stir_mine();
+        uint32_t seen = mproc__load32_acquire(stir);
+        mproc__client_watch(client);
+        mproc__fence(); // S1 in stir.h
+        mproc__clients_lock();
+        mproc__client_drain_locked(client);
+        mproc__owned *owned = mproc__client_owned_locked(client, owner, false);
+        mproc_future *future = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
+        bool is_vain = future == NULL && (owned == NULL || owned->party.n_awaited == 0);
+        mproc__clients_unlock();
+        if (future != NULL) {
+            *ret_future = future;
+            return MPROC_OK;
+        }
+        if (is_vain) {
+            return mproc__fail_shortly(MPROC_ENOENT, "no task is under way");
+        }
+        if (mproc__client_help(client, &owned->party)) {
+            continue;
+        }
+        rc = mproc__client_check(client);
+        if (rc < 0) {
+            return rc;
+        }
+        if (mproc__deadline_passed(deadline)) {
+            return mproc__fail_shortly(MPROC_ETIMEDOUT, "timed out; no task has ended");
+        }
+        mproc__stir_await(stir, seen, deadline);
+    }
+    return rc;
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tasks.h: the engine of a pool: its tasks, on their way from who gives them to who does them and back.
+ *
+ * Why       A task costs a few cache lines on their way, no system call while nobody sleeps, and no death
+ *           loses or doubles one.
+ * Layout    struct mproc__pool_shm is the payload of a pool's block. In words of its own the block holds
+ *           segments of slots, lanes, tables of functions, ports and workers, enum mproc__pool_word.
+ * Slot      type-stable memory of one task at a time; its state is one word:
+ *             FREE -> OWNED -> PENDING -> TAKEN -> STARTED -> DONE -> OWNED ...
+ *           FREE     in the list of free ones
+ *           OWNED    its port's: filled in, or kept for the next task
+ *           PENDING  ready; a record of it lies in a lane, or in a worker's hand
+ *           TAKEN    by the worker in the word, who has not entered its function
+ *           STARTED  likewise, and has
+ *           DELAYED  it failed, and the supervisor makes it PENDING again when it is due
+ *           DONE     its outcome is there; it is the port's again
+ * Record    names one posting of a slot: what lies in lanes and hands. One that is not the slot's present
+ *           one, or whose slot is not PENDING, is stale and skipped; so nothing is ever taken out of the
+ *           middle, and a record that is there twice does no harm.
+ * Lanes     one ring of records for each priority. All who look for work sleep on the tail of the normal one.
+ * Hand      a worker takes several records at once if there are plenty. They stay PENDING, and who finds no
+ *           others takes them away: nothing has to wait behind a long task.
+ * Port      a process that gives tasks. Those of its tasks that are NOTED are pushed on its stack when they
+ *           are done, and then are its again: until they have been popped nobody reuses them.
+ * Always    T1  a slot's fields but `state` belong to: its port when OWNED or DONE (and when NOTED, popped),
+ *               its worker when TAKEN or STARTED; `next` of one DONE and NOTED to who pushes it
+ *           T2  what leaves PENDING, does so by CAS; and to FREE or from it only under the mutex
+ *           T3  a worker notes in `current` what it is about to take before it takes it, or in `n_nested`
+ *               that there is more, until it has told of its end
+ * Locks     mutex: free list, growth, tables of functions and ports. Held for moments, and recovered by
+ *           the next one: the free list is made anew from the states.
+ * Commit    each step is one CAS or release store of the state
+ * Death     of a worker: the pool's owner, after all of the process is gone, deals with what it had TAKEN
+ *           or STARTED, and posts again what was in its hand. Of a port's process: likewise, its slots are
+ *           freed. Of the owner: nothing goes on, and who waits is told so.
+ */
+#ifndef MPROC_SERVICE_TASKS_H
+#define MPROC_SERVICE_TASKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "base/compiler.h"
+#include "family/bell.h"
+#include "family/entry.h"
+#include "family/layout.h"
+#include "family/member.h"
+#include "family/mutex.h"
+#include "family/ring.h"
+#include "service/pool.h"
+
+/* ---- the state word -------------------------------------------------------------------------- */
+
+enum mproc__task_state {
+    MPROC__TASK_FREE = 0,
+    MPROC__TASK_OWNED,
+    MPROC__TASK_PENDING,
+    MPROC__TASK_TAKEN,
+    MPROC__TASK_STARTED,
+    MPROC__TASK_DELAYED,
+    MPROC__TASK_DONE
+};
+
+#define MPROC__TASK_STATE 0x7u      /* enum mproc__task_state */
+#define MPROC__TASK_AWAITED 0x8u    /* somebody may sleep on the low half: wake when DONE */
+#define MPROC__TASK_ABANDONED 0x10u /* nobody wants the outcome: who would make it DONE frees it */
+#define MPROC__TASK_NOTED 0x20u     /* pushed on the port's stack after DONE */
+/* Its worker is to be killed for it, see enum mproc__doom; of TAKEN and STARTED ones. */
+#define MPROC__TASK_DOOM_SHIFT 6
+#define MPROC__TASK_DOOM 0xc0u
+#define MPROC__TASK_POSTING_SHIFT 8
+#define MPROC__TASK_POSTING 0xff00u /* + 1 each time that it becomes PENDING */
+#define MPROC__TASK_WORKER_SHIFT 16
+#define MPROC__TASK_WORKER 0xffff0000u
+#define MPROC__TASK_GENERATION ((uint64_t)0xffffffff << 32) /* + 1 with each task */
+
+/** In a state word: no worker's, but the supervisor's. */
+#define MPROC__TASK_NOBODY 0xffffu
+
+/** Why a running task's worker is killed. */
+enum mproc__doom {
+    MPROC__DOOM_NONE = 0,
+    MPROC__DOOM_CANCELLED,
+    MPROC__DOOM_TIMED_OUT,
+    MPROC__DOOM_TERMINATED /* the pool ends */
+};
+
+static inline uint32_t mproc__task_state(uint64_t word)
+{
+    return (uint32_t)word & MPROC__TASK_STATE;
+}
+
+static inline uint32_t mproc__task_worker(uint64_t word)
+{
+    return ((uint32_t)word & MPROC__TASK_WORKER) >> MPROC__TASK_WORKER_SHIFT;
+}
+
+static inline uint32_t mproc__task_doom(uint64_t word)
+{
+    return ((uint32_t)word & MPROC__TASK_DOOM) >> MPROC__TASK_DOOM_SHIFT;
+}
+
+/* A record: generation << 32 | posting << 24 | index of the slot. */
+#define MPROC__TASK_INDEX 0xffffffu
+
+static inline uint32_t mproc__record_index(uint64_t record)
+{
+    return (uint32_t)record & MPROC__TASK_INDEX;
+}
+
+static inline uint64_t mproc__record_of(uint64_t state, uint32_t index)
+{
+    return (state & MPROC__TASK_GENERATION) |
+           ((uint64_t)((state & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) << 24) | index;
+}
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+/** What runs a task; see mproc__task_runners. */
+enum mproc__task_kind {
+    MPROC__TASK_CALL = 0, /**< a mproc_task_fn with arguments */
+    MPROC__TASK_VALUES,   /**< the maps': see the map's own files */
+    MPROC__TASK_ARRAY,
+    MPROC__TASK_RANGE,
+    MPROC__TASK_KINDS
+};
+
+#define MPROC__TASK_HAS_TIMEOUT 1u  /* cold.timeout_ns */
+#define MPROC__TASK_HAS_RETRIES 2u  /* cold.retries ... */
+#define MPROC__TASK_RETRY_ERRORS 4u /* these are for errors, too */
+#define MPROC__TASK_TIMED 8u        /* cold's times are to be taken */
+
+/** How arguments or a result lie there. */
+enum mproc__form {
+    MPROC__FORM_NONE = 0, /**< no arguments; nil */
+    MPROC__FORM_SCALARS,  /**< up to 6 of them, 8 bytes each; their types are in the descriptor */
+    MPROC__FORM_BYTES,    /**< as they are */
+    MPROC__FORM_VALUE,    /**< encoded; arguments are a list */
+    MPROC__FORM_STORY,    /**< of an error: its sentence, as bytes */
+    MPROC__FORM_DEATH,    /**< of MPROC_EWORKERDIED: struct mproc__task_death */
+};
+
+/* A descriptor: form, whether it is a parcel, and the size in bytes of what lies in the slot, or for
+ * SCALARS their number (3 bits) and types (3 bits each, mproc_type up to MPROC_DOUBLE). */
+#define MPROC__FORM_MASK 0x7u
+#define MPROC__FORM_PARCEL 0x8u
+#define MPROC__FORM_SHIFT 8
+
+#define MPROC__SMALL 16 /* bytes in a slot's first cache line */
+#define MPROC__MORE 64  /* ... in its second one */
+
+/** How a worker died, in the place of a result. */
+struct mproc__task_death {
+    int32_t exit_code;
+    uint32_t flags; /**< MPLAT_EXIT_... */
+    int64_t pid;
+};
+
+/** Two cache lines; the second one is touched by tasks that need it only. */
+struct mproc__slot_shm {
+    uint64_t state;
+    uint32_t next; /**< index + 1: free list, stack of a port, a process's own list */
+    uint16_t function;
+    uint16_t port; /**< whose it is; MPROC__NO_PORT: nobody's */
+    uint8_t kind;  /**< enum mproc__task_kind */
+    uint8_t lane;
+    uint8_t flags; /**< MPROC__TASK_HAS_... */
+    uint8_t attempts;
+    int32_t status;  /**< of the outcome */
+    uint32_t args;   /**< descriptor */
+    uint32_t result; /**< descriptor */
+    uint64_t args_small[MPROC__SMALL / 8];
+    uint64_t result_small[MPROC__SMALL / 8];
+    /** arguments that are larger, or a result, if the task cannot be run again. Maps have what they like:
+     *  it stays when a worker dies. */
+    uint64_t more[MPROC__MORE / 8];
+};
+
+_Static_assert(sizeof(struct mproc__slot_shm) == 128, "two cache lines");
+
+/** What few tasks need; there once one of the same segment has asked for it. */
+struct mproc__cold_shm {
+    int64_t timeout_ns;
+    int64_t retry_delay_ns;
+    int64_t due_ns;   /**< of DELAYED ones */
+    uint32_t retries; /**< left */
+    uint32_t reserved;
+    int64_t submitted_ns, started_ns, ended_ns; /**< of those that are TIMED */
+    char name[72];
+};
+
+_Static_assert(sizeof(struct mproc__cold_shm) == 128, "two cache lines");
+
+#define MPROC__NO_PORT 0xffffu
+
+/* Segments: a small one, then large ones. */
+#define MPROC__FIRST_SLOTS 1024u
+#define MPROC__SEGMENT_SHIFT 14
+#define MPROC__SEGMENT_SLOTS (1u << MPROC__SEGMENT_SHIFT)
+#define MPROC__SEGMENTS 1023u
+#define MPROC__MAX_SLOTS (MPROC__FIRST_SLOTS + (MPROC__SEGMENTS - 1) * MPROC__SEGMENT_SLOTS)
+
+/* Words of a segment's block that hold parcels: of slot i 2i and 2i + 1. */
+#define MPROC__PARCEL_ARGS 0u
+#define MPROC__PARCEL_RESULT 1u
+
+/* ---- lanes, ports, functions, workers -------------------------------------------------------- */
+
+#define MPROC__LANES 7u
+#define MPROC__LANE_NORMAL 3u /* lane = priority + this */
+
+#define MPROC__PORT_BLOCKS 8u
+#define MPROC__FIRST_PORTS 64u /* block k has so many << k */
+
+/** A process that gives tasks. */
+struct mproc__port_shm {
+    uint64_t member;    /**< 0: free; mutex */
+    uint64_t submitted; /**< by the process itself */
+    uint64_t reserved[6];
+    uint32_t
+        done; /**< its stack: index + 1, 24 bits, and above them how often it was popped, 8 bits */
+    uint32_t rescan;             /**< grows when something that was DONE may not have been pushed */
+    struct mproc__bell_shm bell; /**< of those who sleep on `done` */
+    uint64_t reserved_too[5];
+};
+
+_Static_assert(sizeof(struct mproc__port_shm) == 128, "two cache lines");
+
+#define MPROC__MODULES 32u
+#define MPROC__FUNCTIONS 4096u
+
+/** Which functions tasks have run; entries never change once they count. */
+struct mproc__functions_shm {
+    uint32_t n_modules;
+    uint32_t n_functions; /**< COMMIT */
+    mplat_module modules[MPROC__MODULES];
+    struct {
+        uint32_t module;
+        uint32_t reserved;
+        uint64_t distance;
+    } function[MPROC__FUNCTIONS];
+};
+
+#define MPROC__HAND 8u
+#define MPROC__NO_FUNCTION 0xffffu
+
+/** What a worker is just now. */
+enum mproc__worker_life {
+    MPROC__WORKER_NONE = 0, /**< no process; by the supervisor */
+    MPROC__WORKER_STARTING, /**< by the supervisor */
+    MPROC__WORKER_READY,    /**< its initializer has returned; by itself */
+    MPROC__WORKER_LEAVING   /**< it takes no more tasks; by itself */
+};
+
+/** A place among the workers, and who has it. */
+struct mproc__worker_shm {
+    /* by the supervisor */
+    uint64_t member;
+    uint64_t pid;
+    uint32_t incarnation; /**< + 1 with each process */
+    uint32_t life;        /**< enum mproc__worker_life */
+    uint64_t restarts;
+    uint64_t peak_bytes; /**< of those that have ended */
+    uint64_t for_supervisor[3];
+    /* by the worker itself */
+    MPROC__ALIGNAS(64)
+    uint32_t current;    /**< index + 1 of what it takes, runs or has run last: T3 */
+    uint32_t n_nested;   /**< tasks that were taken while others ran; then `current` is not all */
+    uint32_t n_hand;     /**< records in its hand that it has not looked at */
+    uint32_t is_idle;    /**< it looks for work, or sleeps */
+    uint64_t n_done;     /**< tasks that it has ended, all incarnations */
+    int64_t deadline_ns; /**< when the task `current` is to be killed; 0: never */
+    int64_t busy_ns, wait_ns, since_ns;
+    uint32_t turn; /**< see lanes.c */
+    uint32_t reserved;
+    MPROC__ALIGNAS(64) uint64_t hand[MPROC__HAND]; /**< the last n_hand of them count */
+};
+
+_Static_assert(sizeof(struct mproc__worker_shm) == 192, "three cache lines");
+
+/** The words in which a pool's block holds others. */
+enum mproc__pool_word {
+    MPROC__POOL_LANES = 0,
+    MPROC__POOL_FUNCTIONS = MPROC__POOL_LANES + MPROC__LANES,
+    MPROC__POOL_WORKERS,
+    MPROC__POOL_INITARGS, /**< super's */
+    MPROC__POOL_SPARE,
+    MPROC__POOL_PORTS,
+    MPROC__POOL_COLD = MPROC__POOL_PORTS + MPROC__PORT_BLOCKS,
+    MPROC__POOL_SEGMENTS = MPROC__POOL_COLD + MPROC__SEGMENTS,
+    MPROC__POOL_WORDS = MPROC__POOL_SEGMENTS + MPROC__SEGMENTS
+};
+
+/** The payload of a pool's block. */
+struct mproc__pool_shm {
+    /* constant after the creation */
+    uint32_t n_workers;
+    uint32_t initializer, finalizer; /**< functions; MPROC__NO_FUNCTION: none */
+    uint32_t is_traced;              /**< all tasks are TIMED */
+    uint64_t max_tasks;              /**< after so many a worker leaves; 0: never */
+    uint64_t max_memory;
+    struct mproc__rule_shm rule; /**< the supervisor's */
+
+    MPROC__ALIGNAS(64) struct mproc__mutex_shm mutex;
+    uint32_t free;    /**< index + 1 of the first free slot; mutex */
+    uint32_t n_slots; /**< that there have been; mutex */
+    uint32_t n_room;  /**< that there is memory for; mutex */
+    uint32_t n_ports; /**< that there have been; mutex */
+    uint32_t port_room;
+    uint32_t reserved;
+
+    MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
+    uint32_t reserved_too[15];
+};
+
+/* ---- a pool as this process has it ----------------------------------------------------------- */
+
+/** Where the parts of a pool are in this process. Any thread; what it remembers never changes. */
+typedef struct mproc__tasks {
+    struct mproc__pool_shm *shm;
+    uint64_t offset; /**< of the pool's block */
+    struct mproc__worker_shm *workers;
+    struct mproc__functions_shm *functions;
+    struct mproc__ring_shm *normal;         /**< the normal lane */
+    uint64_t function_at[MPROC__FUNCTIONS]; /**< of those that were found in this process */
+    uint64_t segment_at[MPROC__SEGMENTS];   /**< offsets of the first slots; 0: not known yet */
+} mproc__tasks;
+
+/**
+ * Make the engine of a new pool: its payload is zero, and the block has room for MPROC__POOL_WORDS.
+ * After it `is_local` and the like may be set, then workers started.
+ *
+ * @return 0, MPROC_ENOMEM or MPROC_ENOSPC
+ */
+int mproc__tasks_create(uint64_t pool, uint32_t n_workers);
+
+/** Find the parts of a pool, which the caller holds. */
+void mproc__tasks_open(mproc__tasks *tasks, uint64_t pool);
+
+/** Which segment a slot lies in, and its place there. */
+static inline uint32_t mproc__segment_of(uint32_t index, uint32_t *ret_place)
+{
+    bool is_first = index < MPROC__FIRST_SLOTS;
+    uint32_t rest = index - MPROC__FIRST_SLOTS;
+    *ret_place = is_first ? index : rest & (MPROC__SEGMENT_SLOTS - 1);
+    return is_first ? 0 : 1 + (rest >> MPROC__SEGMENT_SHIFT);
+}
+
+/** Find a segment that there is, for the first time: where its slots begin. */
+uint64_t mproc__segment_find(mproc__tasks *tasks, uint32_t segment);
+
+/** A slot that there is. */
+static inline struct mproc__slot_shm *mproc__slot_at(mproc__tasks *tasks, uint32_t index)
+{
+    uint32_t place;
+    uint32_t segment = mproc__segment_of(index, &place);
+    uint64_t at = mproc__load64_relaxed(&tasks->segment_at[segment]);
+    at = at != 0 ? at : mproc__segment_find(tasks, segment);
+    return (struct mproc__slot_shm *)mproc__at(at) + place;
+}
+
+/**
+ * Have up to n free slots made the port's: OWNED.
+ *
+ * @return how many, at least 1; MPROC_ENOMEM or MPROC_ENOSPC
+ */
+int mproc__slots_take(mproc__tasks *tasks, uint32_t port, uint32_t *ret_indices, uint32_t n);
+
+/** Free slots that are the caller's. What they hold has been dropped. */
+void mproc__slots_give(mproc__tasks *tasks, const uint32_t *indices, uint32_t n);
+
+/** Have a slot, which is the caller's, hold no parcels any more, if its descriptors say that it does. */
+void mproc__slot_drop_parcels(mproc__tasks *tasks, uint32_t index);
+
+/** Have it hold no arguments, or no result, whatever the descriptor says. */
+void mproc__slot_drop_parcel(mproc__tasks *tasks, uint32_t index, uint32_t which);
+
+/** A port for the calling process. 0, MPROC_ENOMEM or MPROC_ENOSPC. */
+int mproc__port_claim(mproc__tasks *tasks, uint32_t *ret_port);
+
+/** Its slots have been freed, but for those that nobody owns any more. */
+void mproc__port_free(mproc__tasks *tasks, uint32_t port);
+
+/** A port that there is. */
+struct mproc__port_shm *mproc__port_at(const mproc__tasks *tasks, uint32_t port);
+
+/** Take the pool's mutex, after its owner's death with all repaired; release it. */
+void mproc__tasks_lock(mproc__tasks *tasks);
+void mproc__tasks_unlock(mproc__tasks *tasks);
+
+/** What a few of them have; NULL: there is no memory, or, unless it is to be made, nobody has asked for it. */
+struct mproc__cold_shm *mproc__cold_at(mproc__tasks *tasks, uint32_t index, bool make);
+
+/** Number a function for this pool. 0, MPROC_ENOSPC, or as mproc__entry_of. */
+int mproc__function_number(mproc__tasks *tasks, mproc__function function, uint32_t *ret_number);
+
+/** The function of a number in this process; MPROC_EBUILD or MPROC_ENOENT. */
+int mproc__function_find(mproc__tasks *tasks, uint32_t number, mproc__function *ret_function);
+
+/* ---- lanes (lanes.c) ------------------------------------------------------------------------- */
+
+/** Put records into a lane: they are PENDING. The lane is made if need be. 0, MPROC_ENOMEM, MPROC_ENOSPC. */
+int mproc__lane_post(mproc__tasks *tasks, uint32_t lane, const uint64_t *records, size_t n);
+
+/** Make a lane that nothing but this process holds. 0, MPROC_ENOMEM or MPROC_ENOSPC. */
+int mproc__lane_create(mproc__hold *ret_hold);
+
+/** How many records wait, stale ones and those in hands included. */
+uint64_t mproc__lanes_count(mproc__tasks *tasks);
+
+/** Wake every worker that looks for work: something else is to be looked at. */
+void mproc__lanes_call(mproc__tasks *tasks);
+
+/**
+ * Take a task for worker `w`, the calling one: it is TAKEN then.
+ *
+ * @return 1; 0: there is none just now
+ */
+int mproc__task_next(mproc__tasks *tasks, uint32_t w, uint32_t *ret_index);
+
+/** Take a certain one if it is PENDING, as mproc__task_next. */
+bool mproc__task_take(mproc__tasks *tasks, uint32_t w, uint32_t index, uint64_t record);
+
+/** Wait for there to be something to do, if `seen` was the normal lane's tail before the caller looked. */
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t seen, mproc__deadline deadline);
+
+static inline uint32_t mproc__lanes_seen(const mproc__tasks *tasks)
+{
+    return mproc__load32_acquire(mproc__low32(&tasks->normal->tail));
+}
+
+/* ---- what becomes of tasks (tasks_end.c): for workers and the supervisor ---------------------- */
+
+/** TAKEN -> STARTED; its deadline runs. False: it was cancelled, and is DONE. */
+bool mproc__task_start(mproc__tasks *tasks, uint32_t w, uint32_t index);
+
+/**
+ * Take back what nobody has begun, or have who runs it killed for it.
+ *
+ * @return 0; 1: it was not begun, and is the caller's, OWNED; MPROC_ESTATE; MPROC_ENOTSUP
+ */
+int mproc__task_cancel(mproc__tasks *tasks, uint32_t index, bool kill_running);
+
+/** Take all that has been pushed on a port's stack: the first one's index + 1, others by `next`; or 0. */
+uint32_t mproc__port_pop(mproc__tasks *tasks, uint32_t port);
+
+/**
+ * Whether a slot that is DONE and NOTED was never pushed, and never will be: who was to do it is dead, or
+ * has done it. In the latter case the next mproc__port_pop finds it.
+ */
+bool mproc__task_was_left(mproc__tasks *tasks, uint32_t index);
+
+/**
+ * STARTED -> DONE; its result has been written. Wakes who waits, notifies, or frees it. What is to be run
+ * again after an error is posted again.
+ *
+ * @return false: it is doomed; the worker waits to be killed, or if it is a thread reports that itself
+ */
+bool mproc__task_finish(mproc__tasks *tasks, uint32_t w, uint32_t index, int status);
+
+/** A worker's death, as the supervisor knows it. */
+typedef struct mproc__death {
+    struct mproc__task_death how;
+    bool is_orderly; /**< it left: what it ran ended */
+} mproc__death;
+
+/** What came of it. */
+typedef struct mproc__recovered {
+    uint32_t n_reported, n_retried, n_reposted;
+    int64_t due_ns; /**< the earliest of those that are DELAYED now; 0: none */
+} mproc__recovered;
+
+/**
+ * By the supervisor: all of worker w's process is gone; nobody has its place yet. A CALL that it ran is
+ * DONE, or is run again; all others are posted again, with the slot's status and result saying what
+ * happened (MPROC_EWORKERDIED or MPROC_ETIMEDOUT, and FORM_DEATH): they go on behind that.
+ */
+void mproc__tasks_bury_worker(mproc__tasks *tasks, uint32_t w, const mproc__death *death,
+                              mproc__recovered *ret_recovered);
+
+/** By the supervisor: free what processes had that are gone. */
+void mproc__tasks_bury_ports(mproc__tasks *tasks);
+
+/** By the supervisor: post the DELAYED ones that are due. When the next one is; 0: there are none. */
+int64_t mproc__tasks_post_due(mproc__tasks *tasks, int64_t now);
+
+/** By the supervisor: worker w is past its deadline; doom what it runs. False: it is doing other things. */
+bool mproc__tasks_expire(mproc__tasks *tasks, uint32_t w, int64_t now);
+
+/** By the supervisor: a doomed task that worker w runs, which is to be killed for it. */
+bool mproc__tasks_is_doomed(mproc__tasks *tasks, uint32_t w);
+
+/**
+ * By the supervisor, when the phase says that no more come: all that have not begun are DONE with that
+ * status. With `doom` those that run are doomed, too.
+ */
+void mproc__tasks_end_all(mproc__tasks *tasks, int status, const char *story, bool doom);
+
+/** Whether nothing is PENDING, DELAYED, TAKEN or STARTED. Looks at all of them. */
+bool mproc__tasks_are_done(mproc__tasks *tasks);
+
+/* ---- outcomes: what a task's arguments and results are (payload.c) ---------------------------- */
+
+/** Where a payload lies: in the slot or in a parcel. */
+typedef struct mproc__payload {
+    uint32_t descriptor;
+    const void *data;
+    size_t size;
+} mproc__payload;
+
+/** Its arguments or its result; valid as long as the slot is the caller's. */
+mproc__payload mproc__task_args(mproc__tasks *tasks, uint32_t index);
+mproc__payload mproc__task_result(mproc__tasks *tasks, uint32_t index);
+
+/** Write a result; by the worker. 0, MPROC_ENOMEM, MPROC_ENOSPC, MPROC_ETOOBIG, MPROC_EINVAL. */
+int mproc__task_set_value(mproc__tasks *tasks, uint32_t index, const mproc_value *value);
+
+/** Write an error's sentence; by the worker. What does not fit is cut. */
+void mproc__task_set_story(mproc__tasks *tasks, uint32_t index, const char *story);
+
+/** Make a block the task's arguments (MPROC__PARCEL_ARGS) or result; dropped with the slot's next use. */
+void mproc__task_attach(mproc__tasks *tasks, uint32_t index, uint32_t which, mproc__hold hold,
+                        enum mproc__form form);
+
+/** The offset of that block; 0: none. */
+uint64_t mproc__task_parcel(mproc__tasks *tasks, uint32_t index, uint32_t which);
+
+/* ---- running (worker.c) ---------------------------------------------------------------------- */
+
+/** A task that a worker runs. */
+typedef struct mproc__run {
+    mproc__tasks *tasks;
+    uint32_t index;
+    uint32_t worker;
+    struct mproc__slot_shm *slot;
+    mproc__function function;
+} mproc__run;
+
+/**
+ * Run a task: it is STARTED. It writes the result, and returns the outcome's status; negative with a
+ * sentence in mproc_last_error().
+ */
+typedef int (*mproc__runner)(mproc__run *run);
+
+/** By kind; the maps' are theirs. */
+extern const mproc__runner mproc__task_runners[MPROC__TASK_KINDS];
+int mproc__run_call(mproc__run *run);
+int mproc__run_values(mproc__run *run);
+int mproc__run_array(mproc__run *run);
+int mproc__run_range(mproc__run *run);
+
+#endif
