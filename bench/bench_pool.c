@@ -22,6 +22,7 @@ enum { MAX_JOBS = 96 };
 
 /* Libraries that are not there have no ways. */
 static const struct pool_way *const lists[] = {
+    pool_mproc_ways,
 #ifdef BENCH_HAVE_APR_UTIL
     pool_apr_ways,
 #endif
@@ -250,7 +251,7 @@ static void add_files(bench *b)
         const char *subject;
         pool_files_fn run;
     } files[] = {
-        {"one process", pool_files_alone},
+        {"mproc", pool_files_mproc},          {"one process", pool_files_alone},
 #ifdef BENCH_HAVE_OPENMP
         {"OpenMP for", pool_files_openmp},
 #endif
