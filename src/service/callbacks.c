@@ -157,7 +157,7 @@ static int wake_or_start(void)
         rc = mplat_thread_start(run, NULL, &thread);
         mproc__clients_lock();
         them.thread = thread;
-        them.is_running = rc >= 0;
+        them.is_running = them.is_running && rc >= 0; // it may have done all already
         mproc__clients_unlock();
     } else if (stir != NULL) {
         mproc__stir(stir);

@@ -111,8 +111,7 @@ static uint64_t count_wanted(mproc__supervisor *s)
         return 0;
     }
     // Those that have left did so for want of tasks; what was posted since needs others.
-    uint64_t n_posted = mproc__lanes_count(s->tasks);
-    return n_posted > n_there ? n_posted : n_there;
+    return n_there < s->crew.n ? n_there + mproc__tasks_count_pending(s->tasks) : n_there;
 }
 
 /** Post the tasks that are due. When the next one is. */

@@ -499,6 +499,9 @@ bool mproc__tasks_is_doomed(mproc__tasks *tasks, uint32_t w);
  */
 void mproc__tasks_end_all(mproc__tasks *tasks, int status, const char *story, bool doom);
 
+/** How many are PENDING. Looks at all of them. */
+uint32_t mproc__tasks_count_pending(mproc__tasks *tasks);
+
 /** Whether nothing is PENDING, DELAYED, TAKEN or STARTED. Looks at all of them. */
 bool mproc__tasks_are_done(mproc__tasks *tasks);
 

@@ -320,6 +320,17 @@ void mproc__tasks_end_all(mproc__tasks *tasks, int status, const char *story, bo
     }
 }
 
+uint32_t mproc__tasks_count_pending(mproc__tasks *tasks)
+{
+    uint32_t n = 0;
+    uint32_t n_slots = mproc__load32_acquire(&tasks->shm->n_slots);
+    for (uint32_t i = 0; i < n_slots; i++) {
+        uint64_t word = mproc__load64_acquire(&mproc__slot_at(tasks, i)->state);
+        n += mproc__task_state(word) == MPROC__TASK_PENDING ? 1 : 0;
+    }
+    return n;
+}
+
 bool mproc__tasks_are_done(mproc__tasks *tasks)
 {
     uint32_t n_slots = mproc__load32_acquire(&tasks->shm->n_slots);

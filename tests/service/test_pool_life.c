@@ -138,6 +138,7 @@ static void test_life__of_many_workers(void)
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
+#ifndef _WIN32
 /** Has a pool at work when it is interrupted, and ends in order. */
 static int be_interrupted(const mproc_args *args)
 {
@@ -152,11 +153,7 @@ static int be_interrupted(const mproc_args *args)
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &running) == 0);
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &waiting) == 0);
     CHILD_CHECK(await_word(words_of(block), 1));
-#ifdef _WIN32
-    CHILD_CHECK(GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
-#else
     CHILD_CHECK(raise(SIGINT) == 0);
-#endif
     CHILD_CHECK(mproc_future_get(running, NULL, LIMIT) == MPROC_EINTERRUPTED);
     CHILD_CHECK(mproc_future_get(waiting, NULL, LIMIT) == MPROC_EINTERRUPTED);
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &late) ==
@@ -167,6 +164,7 @@ static int be_interrupted(const mproc_args *args)
     mproc_pool_close(pool);
     return 3;
 }
+#endif
 
 static void test_life__is_interrupted(void)
 {
