@@ -26,6 +26,7 @@
 #include "mproc/named_lock.h"
 #include "mproc/once.h"
 #include "mproc/pool.h"
+#include "mproc/pool_map.h"
 #include "mproc/process.h"
 #include "mproc/queue.h"
 #include "mproc/rwlock.h"
