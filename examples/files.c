@@ -81,6 +81,7 @@ static void take_list(const struct walk *walk, uint64_t most_bytes, struct file_
             list->bytes += entries[i].size;
         }
     }
+    list->paths[list->count] = NULL;
 }
 
 bool file_list_read(const char *folder, uint64_t most_bytes, struct file_list *ret_list)

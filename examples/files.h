@@ -17,7 +17,7 @@
 #define FILE_LIST_BYTES ((uint64_t)300 * 1000 * 1000)
 
 struct file_list {
-    char **paths; /* sorted */
+    char **paths; /* sorted; NULL behind the last */
     uint64_t *sizes;
     size_t count;
     uint64_t bytes;

@@ -7,9 +7,9 @@
 #include "../support/bench.h"
 #include "../support/system.h"
 
-#include <apr_time.h>
+#include <mproc/array.h>
 
-#include <stdlib.h>
+#include <apr_time.h>
 
 enum {
     TASKS = 100000, /* of a number each, handed over one by one */
@@ -42,18 +42,22 @@ static size_t count_for(const struct pool_probe *probe)
 /* Memory that is touched in each run: nobody pays for pages that are new. */
 static int take_memory(struct pool_batch *batch)
 {
-    static unsigned char *memory;
-    static size_t half;
-    if (!memory) {
-        half = (size_t)TASKS_MIB * POOL_MIB;
-        memory = malloc(2 * half);
-        if (!memory) {
+    static mproc_array *in;
+    static mproc_array *out;
+    const size_t half = (size_t)TASKS_MIB * POOL_MIB;
+    const size_t length = half / POOL_NUMBER;
+    if (!out) {
+        if ((!in && mproc_array_create(&in, 'q', length, NULL, NULL) < 0) ||
+            mproc_array_create(&out, 'q', length, NULL, NULL) < 0) {
             return bench_skip("there is no memory");
         }
-        memset(memory, 1, 2 * half);
+        memset(mproc_array_data(in), 1, half);
+        memset(mproc_array_data(out), 1, half);
     }
-    batch->in = memory;
-    batch->out = memory + half;
+    batch->in_array = in;
+    batch->out_array = out;
+    batch->in = mproc_array_data(in);
+    batch->out = mproc_array_data(out);
     return batch->size * batch->count <= half ? 0 : bench_fail("a batch is too large");
 }
 

@@ -27,11 +27,14 @@ enum {
 /*
  * Tasks that are handed over together: task i has the `size` bytes at in + i * size and gives as many,
  * to be written at out + i * size. They are the same, but that the first eight are a number one higher.
+ *
+ * Both lie in shared arrays of mproc's, for ways that work on them in place.
  */
 struct pool_batch {
     size_t size, count;
     const unsigned char *in;
     unsigned char *out;
+    struct mproc_array *in_array, *out_array;
 };
 
 #ifdef BENCH_SOURCE_DIR

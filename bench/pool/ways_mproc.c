@@ -7,9 +7,11 @@
 #include "../../examples/files.h"
 #include "../support/bench.h"
 
+#include <mproc/array.h>
 #include <mproc/error.h>
 #include <mproc/future.h>
 #include <mproc/pool.h>
+#include <mproc/pool_map.h>
 #include <mproc/process.h>
 
 #include <stdlib.h>
@@ -141,6 +143,147 @@ static int run_submits(const struct pool_way *way, const struct pool_batch *batc
     return rc == 0 ? 0 : fail("mproc_pool_apply_async", rc);
 }
 
+/* ---- maps of values ---- */
+
+/* Room for a batch's items and results. */
+static int make_values(size_t count, mproc_value **ret_values)
+{
+    static mproc_value *values;
+    static size_t room;
+    if (2 * count > room) {
+        free(values);
+        values = malloc(2 * count * sizeof(*values));
+        room = values ? 2 * count : 0;
+    }
+    *ret_values = values;
+    return values ? 0 : bench_fail("there is no memory");
+}
+
+static mproc_value item_of(const struct pool_batch *batch, size_t index)
+{
+    int64_t number;
+    memcpy(&number, batch->in + index * batch->size, sizeof(number));
+    return MPROC_VALUE(number);
+}
+
+static int map(const struct pool_batch *batch, size_t chunk_size)
+{
+    const mproc_map_options options = {.chunk_size = chunk_size};
+    mproc_value *items;
+    int rc = make_values(batch->count, &items);
+    if (rc != 0) {
+        return rc;
+    }
+    mproc_value *results = items + batch->count;
+    for (size_t i = 0; i < batch->count; i++) {
+        items[i] = item_of(batch, i);
+    }
+    rc = mproc_pool_map(workers, number_task, &(mproc_args){batch->count, items}, results, &options,
+                        MPROC_FOREVER);
+    for (size_t i = 0; rc == 0 && i < batch->count; i++) {
+        put_result(batch, i, &results[i]);
+        mproc_value_clear(&results[i]);
+    }
+    return rc == 0 ? 0 : fail("mproc_pool_map", rc);
+}
+
+static int run_map(const struct pool_way *way, const struct pool_batch *batch)
+{
+    (void)way;
+    return map(batch, 0);
+}
+
+static int run_map_one(const struct pool_way *way, const struct pool_batch *batch)
+{
+    (void)way;
+    return map(batch, 1);
+}
+
+struct source {
+    const struct pool_batch *batch;
+    size_t next;
+};
+
+static int next_item(mproc_value *ret_item, void *arg)
+{
+    struct source *source = arg;
+    if (source->next == source->batch->count) {
+        return 0;
+    }
+    *ret_item = item_of(source->batch, source->next++);
+    return 1;
+}
+
+static int run_unordered(const struct pool_way *way, const struct pool_batch *batch)
+{
+    struct source source = {batch, 0};
+    mproc_iterator *results;
+    mproc_value result;
+    (void)way;
+    int rc = mproc_pool_imap_unordered(workers, number_task, next_item, &source, NULL, &results);
+    if (rc < 0) {
+        return fail("mproc_pool_imap_unordered", rc);
+    }
+    while ((rc = mproc_iterator_next(results, &result, MPROC_FOREVER)) > 0) {
+        put_result(batch, mproc_iterator_index(results), &result);
+        mproc_value_clear(&result);
+    }
+    mproc_iterator_close(results);
+    return rc == 0 ? 0 : fail("mproc_iterator_next", rc);
+}
+
+/* ---- arrays ---- */
+
+static int number_element(const void *in, void *out, const mproc_args *args)
+{
+    (void)args;
+    pool_task(in, out, POOL_NUMBER);
+    return 0;
+}
+
+static int run_copied(const struct pool_way *way, const struct pool_batch *batch)
+{
+    const mproc_elements in = {(void *)(uintptr_t)batch->in, batch->size, NULL};
+    const mproc_elements out = {batch->out, batch->size, NULL};
+    (void)way;
+    int rc = mproc_pool_map_array(workers, number_element, in, out, batch->count, NULL, NULL,
+                                  MPROC_FOREVER);
+    return rc == 0 ? 0 : fail("mproc_pool_map_array", rc);
+}
+
+static int run_in_place(const struct pool_way *way, const struct pool_batch *batch)
+{
+    const mproc_elements in = {NULL, 0, batch->in_array};
+    const mproc_elements out = {NULL, 0, batch->out_array};
+    (void)way;
+    int rc = mproc_pool_map_array(workers, number_element, in, out, batch->count, NULL, NULL,
+                                  MPROC_FOREVER);
+    return rc == 0 ? 0 : fail("mproc_pool_map_array", rc);
+}
+
+static int number_range(int64_t begin, int64_t end, const mproc_args *args)
+{
+    mproc_array *in;
+    mproc_array *out;
+    int rc = MPROC_UNPACK(args, &in, &out);
+    if (rc == 0) {
+        const struct pool_batch batch = {
+            .size = POOL_NUMBER, .in = mproc_array_data(in), .out = mproc_array_data(out)};
+        for (int64_t i = begin; i < end; i++) {
+            pool_run_task(&batch, (size_t)i);
+        }
+    }
+    return rc;
+}
+
+static int run_for(const struct pool_way *way, const struct pool_batch *batch)
+{
+    (void)way;
+    int rc = mproc_pool_for(workers, number_range, 0, (int64_t)batch->count,
+                            MPROC_ARGS(batch->in_array, batch->out_array), NULL, MPROC_FOREVER);
+    return rc == 0 ? 0 : fail("mproc_pool_for", rc);
+}
+
 /* ---- files ---- */
 
 static int summarize(const mproc_args *args, mproc_value *result)
@@ -155,38 +298,45 @@ static int summarize(const mproc_args *args, mproc_value *result)
     return rc;
 }
 
-static int collect_summary(mproc_future *future, struct file_summary *total)
+static int next_path(mproc_value *ret_item, void *arg)
+{
+    char ***next = arg;
+    if (!**next) {
+        return 0;
+    }
+    *ret_item = MPROC_VALUE(*(*next)++);
+    return 1;
+}
+
+static int take_summaries(mproc_iterator *results, struct file_summary *total)
 {
     mproc_value result;
     struct file_summary one;
-    int rc = mproc_future_get(future, &result, MPROC_FOREVER);
-    if (rc == 0) {
+    int rc;
+    while ((rc = mproc_iterator_next(results, &result, MPROC_FOREVER)) > 0) {
         memcpy(&one, result.as.bytes.data, sizeof(one));
         file_summary_add(total, &one);
         mproc_value_clear(&result);
     }
-    mproc_future_close(future);
     return rc;
 }
 
 int pool_files_mproc(const struct file_list *list, struct file_summary *ret_total)
 {
+    char **next = list->paths;
+    mproc_iterator *results = NULL;
     *ret_total = (struct file_summary){0};
-    size_t count = 0;
-    int rc = make_futures(list->count);
-    rc = rc == 0 ? open_workers(BY_SPAWN) : rc;
-    while (rc == 0 && count < list->count) {
-        rc = mproc_pool_apply_async(workers, summarize, MPROC_ARGS(list->paths[count]), NULL,
-                                    &futures[count]);
-        count += rc == 0;
+    int rc = open_workers(BY_SPAWN);
+    if (rc == 0) {
+        rc = mproc_pool_imap_unordered(workers, summarize, next_path, &next, NULL, &results);
     }
-    for (size_t i = 0; i < count; i++) {
-        int collected = collect_summary(futures[i], ret_total);
-        rc = rc == 0 ? collected : rc;
+    if (rc == 0) {
+        rc = take_summaries(results, ret_total);
     }
+    mproc_iterator_close(results);
     mproc_pool_close(workers);
     workers = NULL;
-    return rc == 0 ? 0 : fail("mproc_pool_apply_async", rc);
+    return rc == 0 ? 0 : fail("mproc_pool_imap_unordered", rc);
 }
 
 #define SUBMITS (POOL_SUBMIT | POOL_ONE | POOL_ASLEEP | POOL_PAYLOAD)
@@ -196,5 +346,11 @@ const struct pool_way pool_mproc_ways[] = {
     {"mproc thread pool", SUBMITS | POOL_STOP, BY_THREADS, with_pool, run_submits},
     {"mproc, spawn", POOL_STOP, BY_SPAWN, with_pool, run_submits},
     {"mproc, forkserver", POOL_STOP, BY_FORKSERVER, with_pool, run_submits},
+    {"mproc map", POOL_MAP, BY_SPAWN, with_pool, run_map},
+    {"mproc map, 1 at a time", POOL_MAP_ONE, BY_SPAWN, with_pool, run_map_one},
+    {"mproc imap_unordered", POOL_UNORDERED, BY_SPAWN, with_pool, run_unordered},
+    {"mproc map_array", POOL_ARRAY, BY_SPAWN, with_pool, run_copied},
+    {"mproc map_array, in place", POOL_ARRAY, BY_SPAWN, with_pool, run_in_place},
+    {"mproc for", POOL_ARRAY, BY_SPAWN, with_pool, run_for},
     {0},
 };
