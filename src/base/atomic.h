@@ -153,6 +153,19 @@ static inline void mproc__store64_release(uint64_t *p, uint64_t v)
     mproc__store64_relaxed(p, v);
 }
 
+static inline void *mproc__load_pointer_acquire(void *const *p)
+{
+    void *v = *(void *const volatile *)p;
+    MPROC__BARRIER();
+    return v;
+}
+
+static inline void mproc__store_pointer_release(void **p, void *v)
+{
+    MPROC__BARRIER();
+    *(void *volatile *)p = v;
+}
+
 static inline void mproc__compiler_fence(void)
 {
     _ReadWriteBarrier();
@@ -253,6 +266,16 @@ static inline uint64_t mproc__load64(const uint64_t *p)
 }
 
 static inline void mproc__store64_release(uint64_t *p, uint64_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static inline void *mproc__load_pointer_acquire(void *const *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void mproc__store_pointer_release(void **p, void *v)
 {
     __atomic_store_n(p, v, __ATOMIC_RELEASE);
 }

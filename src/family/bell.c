@@ -25,9 +25,14 @@ static void note(struct mproc__bell_shm *bell)
 void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
                        mproc__deadline deadline)
 {
-    if (mproc__spin(word, expected)) {
-        return;
+    if (!mproc__spin(word, expected)) {
+        mproc__bell_sleep(bell, word, expected, deadline);
     }
+}
+
+void mproc__bell_sleep(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
+                       mproc__deadline deadline)
+{
     note(bell);
     MPROC__KILLPOINT("bell.noted");
     if (mproc__load32(word) == expected) {

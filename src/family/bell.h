@@ -42,6 +42,10 @@ struct mproc__bell_shm {
 void mproc__bell_await(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
                        mproc__deadline deadline);
 
+/** The same for who has looked long enough. */
+void mproc__bell_sleep(struct mproc__bell_shm *bell, uint32_t *word, uint32_t expected,
+                       mproc__deadline deadline);
+
 /** From here on the calling thread's stir changes when the bell is rung, once: see stir.h. */
 void mproc__bell_watch(struct mproc__bell_shm *bell);
 

@@ -23,6 +23,8 @@ static uint32_t lock;
 
 #define LOOKS 100
 
+#define TAKEN_AT_ONCE 64
+
 void mproc__clients_lock(void)
 {
     for (int i = 0; mproc__exchange32(&lock, 1) != 0; i++) {
@@ -88,6 +90,11 @@ static void destroy(mproc__client *client)
     }
     for (uint32_t i = 0; i < MPROC__SEGMENTS; i++) {
         mproc__free(client->tenants[i]);
+    }
+    while (client->free != NULL) {
+        mproc_future *future = client->free;
+        client->free = future->next;
+        mproc__free(future);
     }
     mproc__block_release(client->hold);
     mproc__free(client);
@@ -179,9 +186,7 @@ int mproc__client_of(mproc_pool *pool, mproc__client **ret_client)
     if (rc < 0 || (rc = mproc__pool_local_of(pool, &local)) < 0) {
         return rc;
     }
-    mproc__clients_lock();
-    mproc__client *client = local->client;
-    mproc__clients_unlock();
+    mproc__client *client = mproc__load_pointer_acquire(&local->client);
     if (client != NULL && client->member == mproc__self_id()) {
         *ret_client = client;
         return MPROC_OK;
@@ -195,7 +200,7 @@ int mproc__client_of(mproc_pool *pool, mproc__client **ret_client)
     mproc__client *superfluous = local->client;
     bool is_ours = superfluous == NULL || superfluous->member != mproc__self_id();
     if (is_ours) {
-        local->client = client;
+        mproc__store_pointer_release(&local->client, client);
     }
     *ret_client = local->client;
     mproc__clients_unlock();
@@ -261,8 +266,7 @@ static int take_slot_locked(mproc__client *client, uint32_t *ret_index)
         }
     }
     if (client->n_slots == 0) {
-        rc =
-            mproc__slots_take(&client->tasks, client->port, client->slots, MPROC__CLIENT_SLOTS / 2);
+        rc = mproc__slots_take(&client->tasks, client->port, client->slots, TAKEN_AT_ONCE);
         if (rc < 0) {
             return rc;
         }
@@ -305,31 +309,59 @@ mproc__owned *mproc__client_owned_locked(mproc__client *client, void *owner, boo
     return found;
 }
 
-int mproc__client_begin(mproc__client *client, mproc__function function, mproc_future *future,
-                        uint32_t *ret_function)
+/** A future of the client's, zeroed. */
+static int make_future_locked(mproc__client *client, mproc_future **ret_future)
 {
-    mproc__clients_lock();
-    int rc = MPROC_OK;
+    mproc_future *future = client->free;
+    if (future != NULL) {
+        client->free = future->next;
+        client->n_free--;
+    } else if ((future = mproc__malloc(sizeof(*future))) == NULL) {
+        return mproc__fail(MPROC_ENOMEM, "no memory for a future");
+    }
+    *future = (mproc_future){.client = client, .users = 1};
+    *ret_future = future;
+    return MPROC_OK;
+}
+
+static void keep_future_locked(mproc__client *client, mproc_future *future)
+{
+    if (client->n_free < MPROC__CLIENT_SLOTS) {
+        future->next = client->free;
+        client->free = future;
+        client->n_free++;
+    } else {
+        mproc__free(future);
+    }
+}
+
+int mproc__client_begin(mproc__client *client, mproc__function function, uint32_t *ret_function,
+                        mproc_future **ret_future)
+{
+    mproc_future *future = NULL;
+    uint32_t index;
     *ret_function = MPROC__NO_FUNCTION;
-    if (function != NULL) {
-        rc = find_function_locked(client, function, ret_function);
+    mproc__clients_lock();
+    int rc = function != NULL ? find_function_locked(client, function, ret_function) : MPROC_OK;
+    if (rc >= 0) {
+        rc = make_future_locked(client, &future);
+    }
+    if (rc >= 0 && (rc = take_slot_locked(client, &index)) < 0) {
+        keep_future_locked(client, future);
     }
     if (rc >= 0) {
-        rc = take_slot_locked(client, &future->index);
-    }
-    if (rc >= 0) {
-        *mproc__client_tenant(client, future->index) = (mproc__tenant){.future = future};
+        future->index = index;
+        *mproc__client_tenant(client, index) = (mproc__tenant){.future = future};
         client->users++;
+        *ret_future = future;
     }
     mproc__clients_unlock();
     return rc;
 }
 
-void mproc__client_end(mproc_future *future)
+static void give_back_slot_locked(mproc_future *future)
 {
     mproc__client *client = future->client;
-    mproc__slot_drop_parcels(&client->tasks, future->index);
-    mproc__clients_lock();
     mproc__tenant *tenant = mproc__client_tenant(client, future->index);
     tenant->future = NULL;
     bool is_popped = future->is_popped || tenant->was_popped || future->is_taken_back;
@@ -340,7 +372,25 @@ void mproc__client_end(mproc_future *future)
     } else {
         mproc__client_keep_locked(client, future->index);
     }
+}
+
+void mproc__client_end(mproc_future *future, bool has_slot)
+{
+    mproc__client *client = future->client;
+    if (has_slot) {
+        mproc__slot_drop_parcels(&client->tasks, future->index);
+    }
+    mproc__clients_lock();
+    if (has_slot) {
+        give_back_slot_locked(future);
+    }
+    keep_future_locked(client, future);
+    bool is_last = client->users == 1;
+    client->users -= is_last ? 0 : 1;
     mproc__clients_unlock();
+    if (is_last) {
+        mproc__client_close(client);
+    }
 }
 
 void mproc__client_abandon(mproc_future *future)

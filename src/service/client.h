@@ -11,7 +11,7 @@
 
 #include "service/submit.h"
 
-#define MPROC__CLIENT_SLOTS 64
+#define MPROC__CLIENT_SLOTS 1024 /* and futures, that are kept for the next tasks */
 #define MPROC__CLIENT_FUNCTIONS 64
 
 /** Something that is told when futures are done: a walk, a map, the callbacks. */
@@ -60,6 +60,8 @@ struct mproc__client {
     uint32_t rescan;
     uint32_t n_slots;
     uint32_t slots[MPROC__CLIENT_SLOTS];
+    uint32_t n_free;
+    struct mproc_future *free; /**< futures */
     struct {
         mproc__function function;
         uint32_t number;
@@ -81,12 +83,12 @@ void mproc__client_keep_locked(mproc__client *client, uint32_t index);
 /** The party of an owner; NULL: none, or no memory to make it. Under the lock. */
 mproc__owned *mproc__client_owned_locked(mproc__client *client, void *owner, bool make);
 
-/** Number a function, and find a slot for a future, which becomes one more user of the client. */
-int mproc__client_begin(mproc__client *client, mproc__function function, mproc_future *future,
-                        uint32_t *ret_function);
+/** Number a function, and make a future with a slot, which becomes one more user of the client. */
+int mproc__client_begin(mproc__client *client, mproc__function function, uint32_t *ret_function,
+                        mproc_future **ret_future);
 
-/** A future gives up its slot, which is its own: DONE, or OWNED. */
-void mproc__client_end(mproc_future *future);
+/** A future ends, and with it the use of its client; its slot, if it has it still, is DONE or OWNED. */
+void mproc__client_end(mproc_future *future, bool has_slot);
 
 /** A future has given it up: it is ABANDONED. */
 void mproc__client_abandon(mproc_future *future);

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "family/block.h"
+#include "family/sleep.h"
 #include "family/thread.h"
 #include "service/tasks.h"
 
@@ -69,10 +70,57 @@ static int open_lane(mproc__tasks *tasks, uint32_t lane)
     return rc;
 }
 
+/* ---- waking ---------------------------------------------------------------------------------- */
+
+/**
+ * Something has been put: up to n of the sleepers wake up. With somebody on the lookout there is no need: who
+ * finds something there wakes the next one, if there is more.
+ */
+static void ring_bell(mproc__tasks *tasks, uint64_t n, uint32_t notes)
+{
+    struct mproc__pool_shm *shm = tasks->shm;
+    if (mproc__load32_relaxed(&shm->lookout) == 0) {
+        mproc__bell_ring(&shm->bell, mproc__low32(&tasks->normal->tail), n, notes);
+    }
+}
+
+/** Look for a while, as the only one: two would take the processor from who has the work to give. */
+static bool look_out(mproc__tasks *tasks, uint32_t w, uint32_t seen)
+{
+    uint32_t *lookout = &tasks->shm->lookout;
+    const uint32_t *word = mproc__low32(&tasks->normal->tail);
+    uint32_t nobody = 0;
+    if (mproc__load32_relaxed(lookout) != 0 || !mproc__cas32(lookout, &nobody, w + 1)) {
+        return false;
+    }
+    MPROC__KILLPOINT("lanes.lookout"); /* DEATH: who buries it takes its place away */
+    (void)mproc__spin(word, seen);
+    uint32_t mine = w + 1;
+    (void)mproc__cas32(lookout, &mine, 0);
+    mproc__fence_after_rmw(); // who has put meanwhile has not rung
+    return mproc__load32_relaxed(word) != seen;
+}
+
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, mproc__deadline deadline)
+{
+    if (!look_out(tasks, w, seen)) {
+        mproc__bell_sleep(&tasks->shm->bell, mproc__low32(&tasks->normal->tail), seen, deadline);
+    }
+}
+
+void mproc__lanes_bury(mproc__tasks *tasks, uint32_t w)
+{
+    uint32_t its = w + 1;
+    if (mproc__cas32(&tasks->shm->lookout, &its, 0)) {
+        mproc__lanes_call(tasks);
+    }
+}
+
 /* ---- posting --------------------------------------------------------------------------------- */
 
-static int put(struct mproc__ring_shm *ring, const uint64_t *records, size_t n)
+static int put(mproc__tasks *tasks, struct mproc__ring_shm *ring, const uint64_t *records, size_t n)
 {
+    uint32_t notes = mproc__bell_notes(&tasks->shm->bell);
     mproc__ring_end end;
     int rc = mproc__ring_put_begin(ring, MPROC__NEVER, &end);
     for (size_t i = 0; rc >= 0 && i < n; i++) {
@@ -87,6 +135,10 @@ static int put(struct mproc__ring_shm *ring, const uint64_t *records, size_t n)
     if (rc >= 0) {
         mproc__ring_put_commit(&end);
         mproc__ring_put_end(&end);
+        if (ring == tasks->normal) {
+            mproc__fence_after_rmw();
+            ring_bell(tasks, n, notes);
+        }
     }
     return rc;
 }
@@ -94,14 +146,14 @@ static int put(struct mproc__ring_shm *ring, const uint64_t *records, size_t n)
 static void put_blank(mproc__tasks *tasks)
 {
     static const uint64_t blank = BLANK;
-    (void)put(tasks->normal, &blank, 1);
+    (void)put(tasks, tasks->normal, &blank, 1);
 }
 
 int mproc__lane_post(mproc__tasks *tasks, uint32_t lane, const uint64_t *records, size_t n)
 {
     int rc = open_lane(tasks, lane);
     if (rc >= 0) {
-        rc = put(lane_at(tasks, lane), records, n);
+        rc = put(tasks, lane_at(tasks, lane), records, n);
     }
     if (rc >= 0 && lane != MPROC__LANE_NORMAL) {
         MPROC__KILLPOINT("lanes.put"); /* DEATH: who sleeps looks again */
@@ -252,9 +304,4 @@ int mproc__task_next(mproc__tasks *tasks, uint32_t w, uint32_t *ret_index)
                    take_from_others(tasks, w, ret_index)
                ? 1
                : 0;
-}
-
-void mproc__lanes_await(mproc__tasks *tasks, uint32_t seen, mproc__deadline deadline)
-{
-    mproc__bell_await(&tasks->normal->getters, mproc__low32(&tasks->normal->tail), seen, deadline);
 }

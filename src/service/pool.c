@@ -46,9 +46,7 @@ static void close_local(struct mproc_object *object, bool is_held)
 
 int mproc__pool_local_of(mproc_pool *pool, struct mproc__pool_local **ret_local)
 {
-    mproc__private_lock();
-    struct mproc__pool_local *local = pool->object.local;
-    mproc__private_unlock();
+    struct mproc__pool_local *local = mproc__load_pointer_acquire(&pool->object.local);
     if (local == NULL) {
         struct mproc__pool_local *made = mproc__calloc(1, sizeof(*made));
         if (made == NULL) {
@@ -57,7 +55,7 @@ int mproc__pool_local_of(mproc_pool *pool, struct mproc__pool_local **ret_local)
         made->face.close = close_local;
         mproc__private_lock();
         if (pool->object.local == NULL) {
-            pool->object.local = made;
+            mproc__store_pointer_release(&pool->object.local, made);
             made = NULL;
         }
         local = pool->object.local;
@@ -213,14 +211,15 @@ static int lay_out(mproc_pool *pool, const mproc_pool_options *options,
                    const mproc__executor *executor)
 {
     struct mproc__pool_local *local;
+    mproc__client *client;
     struct mproc__pool_shm *shm = pool->object.shm;
     int n = options->processes > 0 ? options->processes : mplat_cpu_count();
     int rc = mproc__tasks_create(pool->object.offset, (uint32_t)n);
     if (rc < 0 || (rc = mproc__pool_local_of(pool, &local)) < 0 ||
-        (rc = mproc__client_of(pool, &local->client)) < 0) {
+        (rc = mproc__client_of(pool, &client)) < 0) {
         return rc;
     }
-    mproc__tasks *tasks = mproc__client_tasks(local->client);
+    mproc__tasks *tasks = mproc__client_tasks(client);
     shm->max_tasks = options->max_tasks_per_child;
     shm->max_memory = options->max_memory_per_child;
     shm->rule.owner = mproc__self_id();

@@ -61,7 +61,7 @@ struct mproc__pool_local {
     struct mproc__object_local face;
     struct mproc__supervisor
         *supervisor;              /**< of the creator's handle, in the creator only; else NULL */
-    struct mproc__client *client; /**< NULL: it has given it no task yet */
+    void *client; /**< struct mproc__client; NULL: it has given it no task yet. Atomic */
 };
 
 /** The local part of a handle. 0 or MPROC_ENOMEM. */

@@ -129,12 +129,18 @@ static int post(mproc__tasks *tasks, uint32_t index, bool is_noted)
 }
 
 /** Find all that it takes, but for what may fail for its own reasons. */
-static int begin(mproc__client *client, const mproc__order *order, mproc_future *future,
-                 uint32_t *ret_function)
+static int begin(mproc__client *client, const mproc__order *order, uint32_t *ret_function,
+                 mproc_future **ret_future)
 {
-    int rc = mproc__client_begin(client, order->function, future, ret_function);
-    if (rc < 0 || !order->is_noted) {
+    int rc = mproc__client_begin(client, order->function, ret_function, ret_future);
+    if (rc < 0) {
         return rc;
+    }
+    mproc_future *future = *ret_future;
+    future->owner = order->owner;
+    future->is_noted = order->is_noted;
+    if (!order->is_noted) {
+        return MPROC_OK;
     }
     mproc__clients_lock();
     mproc__owned *owned = mproc__client_owned_locked(client, order->owner, true);
@@ -145,8 +151,7 @@ static int begin(mproc__client *client, const mproc__order *order, mproc_future 
     mproc__clients_unlock();
     if (owned == NULL) {
         future->is_taken_back = true;
-        mproc__client_end(future);
-        mproc__client_close(client);
+        mproc__client_end(future, true);
         rc = mproc__fail(MPROC_ENOMEM, "no memory for a task");
     }
     return rc;
@@ -158,19 +163,12 @@ int mproc__submit(mproc__client *client, const mproc__order *order, mproc_future
     mproc_future *future = NULL;
     int rc = check(client, order->options);
     if (rc >= 0) {
-        future = mproc__calloc(1, sizeof(*future));
-        rc = future != NULL ? MPROC_OK : mproc__fail(MPROC_ENOMEM, "no memory for a future");
-    }
-    if (rc >= 0) {
-        *future = (mproc_future){
-            .client = client, .owner = order->owner, .users = 1, .is_noted = order->is_noted};
-        rc = begin(client, order, future, &function);
+        rc = begin(client, order, &function, &future);
     }
     if (rc < 0) {
         if (order->parcel.offset != 0) {
             mproc__block_release(order->parcel);
         }
-        mproc__free(future);
         return rc;
     }
     rc = write_task(&client->tasks, future->index, order, function);
@@ -291,11 +289,7 @@ void mproc__future_release(mproc_future *future)
         }
         is_abandoned = mproc__cas64(state, &old, mark); /* COMMIT */
     }
-    if (!is_abandoned) {
-        mproc__client_end(future);
-    }
-    mproc__client_close(client);
-    mproc__free(future);
+    mproc__client_end(future, !is_abandoned);
 }
 
 /* ---- the next of many -------------------------------------------------------------------------- */

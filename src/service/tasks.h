@@ -313,7 +313,9 @@ struct mproc__pool_shm {
     uint32_t reserved;
 
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
-    uint32_t reserved_too[15];
+    uint32_t lookout; /**< index + 1 of the one worker that looks for work in place of sleeping; 0: none */
+    struct mproc__bell_shm bell; /**< of those who sleep on the normal lane's tail */
+    uint32_t reserved_too[10];
 };
 
 /* ---- a pool as this process has it ----------------------------------------------------------- */
@@ -424,8 +426,11 @@ int mproc__task_next(mproc__tasks *tasks, uint32_t w, uint32_t *ret_index);
 /** Take a certain one if it is PENDING, as mproc__task_next. */
 bool mproc__task_take(mproc__tasks *tasks, uint32_t w, uint32_t index, uint64_t record);
 
-/** Wait for there to be something to do, if `seen` was the normal lane's tail before the caller looked. */
-void mproc__lanes_await(mproc__tasks *tasks, uint32_t seen, mproc__deadline deadline);
+/** By the supervisor: worker w looks for nothing any more. */
+void mproc__lanes_bury(mproc__tasks *tasks, uint32_t w);
+
+/** Wait for there to be something to do, if `seen` was the normal lane's tail before worker w looked. */
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, mproc__deadline deadline);
 
 static inline uint32_t mproc__lanes_seen(const mproc__tasks *tasks)
 {

@@ -160,6 +160,7 @@ void mproc__tasks_bury_worker(mproc__tasks *tasks, uint32_t w, const mproc__deat
     worker->is_idle = 0;
     mproc__store64_release((uint64_t *)&worker->deadline_ns, 0);
     mproc__store32_release(&worker->current, 0);
+    mproc__lanes_bury(tasks, w);
     rescan_ports(tasks);
 }
 
@@ -170,7 +171,7 @@ static bool withdraw(mproc__tasks *tasks, uint32_t index)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
     uint64_t old = mproc__load64_acquire(&slot->state);
-    for (;;) {
+    while ((old & MPROC__TASK_ABANDONED) == 0) { // else it is nobody's any more
         switch (mproc__task_state(old)) {
         case MPROC__TASK_PENDING:
         case MPROC__TASK_DELAYED:
@@ -200,6 +201,7 @@ static bool withdraw(mproc__tasks *tasks, uint32_t index)
             return true;
         }
     }
+    return true;
 }
 
 static void bury_port(mproc__tasks *tasks, uint32_t port)

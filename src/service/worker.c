@@ -169,7 +169,7 @@ static void idle(struct worker *self, uint32_t seen)
 {
     account(self, &self->shm->busy_ns);
     mproc__store32_relaxed(&self->shm->is_idle, 1);
-    mproc__lanes_await(self->tasks, seen, MPROC__NEVER);
+    mproc__lanes_await(self->tasks, self->index, seen, MPROC__NEVER);
     mproc__store32_relaxed(&self->shm->is_idle, 0);
     account(self, &self->shm->wait_ns);
 }
