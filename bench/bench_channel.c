@@ -6,6 +6,7 @@
  */
 #include "channel/channel.h"
 #include "support/bench.h"
+#include "support/mpi.h"
 #include "support/python.h"
 #include "support/system.h"
 
@@ -82,7 +83,7 @@ struct job {
         struct channel_probe channel;
         struct bench_pair_probe pair;
         struct bench_python_probe python;
-        struct channel_mpi_probe mpi;
+        struct bench_mpi_probe mpi;
     } arg;
     char request[48];
     const char *subject;
@@ -139,8 +140,9 @@ static void add_mpi(bench *b, const char *what, const char *verb, size_t size, s
 {
 #ifdef BENCH_MPI_PROGRAM
     struct job *job = add_job("Open MPI", what);
-    job->arg.mpi = (struct channel_mpi_probe){verb, size, n_figures};
-    job->probe = bench_add_probe(b, job->name, channel_run_mpi, &job->arg.mpi, n_figures);
+    snprintf(job->request, sizeof job->request, "%s %zu", verb, size);
+    job->arg.mpi = (struct bench_mpi_probe){BENCH_MPI_PROGRAM, job->request, n_figures};
+    job->probe = bench_add_probe(b, job->name, bench_run_mpi, &job->arg.mpi, n_figures);
     bench_set_slow(job->probe);
 #else
     (void)b, (void)what, (void)verb, (void)size, (void)n_figures;
@@ -332,9 +334,7 @@ static void add_pairs(bench *b, enum bench_setting setting)
 static void close_hosts(void)
 {
     bench_close_python();
-#ifdef BENCH_MPI_PROGRAM
-    channel_close_mpi();
-#endif
+    bench_close_mpi();
 }
 
 static void build(bench *b)

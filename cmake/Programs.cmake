@@ -5,7 +5,7 @@
 #   mproc_fuzz(codec)                                                 tests/fuzz/fuzz_codec.c
 
 function(mproc_example name)
-  cmake_parse_arguments(A "" "PASS;TIMEOUT" "LABELS" ${ARGN})
+  cmake_parse_arguments(A "" "PASS;TIMEOUT" "ARGS;LABELS" ${ARGN})
   add_executable(example_${name} ${name}.c)
   set_target_properties(example_${name} PROPERTIES OUTPUT_NAME ${name})
   mproc_place(example_${name} examples)
@@ -15,7 +15,7 @@ function(mproc_example name)
     if(NOT A_TIMEOUT)
       set(A_TIMEOUT 60)
     endif()
-    mproc_add_test(example.${name} example_${name} ${A_TIMEOUT} PASS "${A_PASS}" LABELS example ${A_LABELS})
+    mproc_add_test(example.${name} example_${name} ${A_TIMEOUT} PASS "${A_PASS}" ARGS ${A_ARGS} LABELS example ${A_LABELS})
   endif()
 endfunction()
 

@@ -119,14 +119,4 @@ int channel_run_stream(const void *arg, int64_t slice_ns, double *ret_values);
 /* One processor copies messages from one place to another: CHANNEL_RATE and CHANNEL_VOLUME. */
 int channel_run_copy(const void *arg, int64_t slice_ns, double *ret_values);
 
-/* Open MPI, one producer and one consumer or a ping-pong at once: its ranks never sleep. */
-struct channel_mpi_probe {
-    const char *verb; /* "stream" or "pair" */
-    size_t size;
-    size_t n_figures;
-};
-
-int channel_run_mpi(const void *arg, int64_t slice_ns, double *ret_values);
-void channel_close_mpi(void);
-
 #endif

@@ -21,7 +21,7 @@ int bench_run_python(const void *arg, int64_t slice_ns, double *ret_values)
     if (rc != 0) {
         return rc;
     }
-    char request[100];
+    char request[400];
     snprintf(request, sizeof request, "%s %" PRId64, probe->request, slice_ns);
     rc = bench_host_ask(host, request, ret_values, probe->n_figures);
     if (rc == BENCH_FAILED) {

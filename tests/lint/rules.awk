@@ -108,9 +108,9 @@ FNR == 1 {
     previous = FILENAME
     licensed = in_comment = in_function = start = 0
     path = FILENAME
-    sub(/^src\//, "", path)
+    sub(/^(src|examples)\//, "", path)
     is_library = FILENAME ~ /^src\//
-    is_common = (is_library && path !~ /^(posix|win32)\//) || FILENAME ~ /^(include|examples)\//
+    is_common = path !~ /^(posix|win32)\// && (is_library || FILENAME ~ /^(include|examples)\//)
     is_exempt = FILENAME ~ /^(include\/mproc\/export\.h|src\/base\/atomic\.h|src\/base\/compiler\.h)$/
     my_floor = is_library ? floor_of(path) : 9
 }
