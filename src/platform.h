@@ -650,6 +650,35 @@ int mplat_bag_sweep(mplat_bag *bag, uint64_t n, mplat_bag_wanted_fn is_wanted);
 /** After a process died in one of these: take out what is in the bag twice. 0, or MPROC_ENOTSUP. */
 int mplat_bag_mend(mplat_bag *bag);
 
+/* ---- doorbells: what the system can wait for in the name of something in the arena ------------ */
+
+/**
+ * Make a pair of ends: each is readable, in the words of the system's own calls, when the other one has been rung
+ * or when nobody has that any more, in a process or in the bag. Any process can have copies of an end, which is
+ * no stranger's to connect to; those made by fork keep it.
+ *
+ * @return 0, MPROC_EMFILE, MPROC_ENOMEM or what the system says
+ */
+int mplat_doorbell_make(mplat_handle ret_ends[2]);
+
+/**
+ * Make the other end readable; again is no harm. Never waits.
+ *
+ * @return 0; MPROC_EPEER (nobody has the other end); MPROC_ENOMEM: then it is not readable
+ */
+int mplat_doorbell_ring(mplat_handle end);
+
+/**
+ * Make this end unreadable, as far as it was rung; by one thread of all that have it at a time. What is rung
+ * just now may be heard afterwards. Never waits.
+ *
+ * @return 0; MPROC_ECLOSED (nobody has the other end: it stays readable)
+ */
+int mplat_doorbell_hush(mplat_handle end);
+
+/** Close an end; none is fine. */
+void mplat_doorbell_close(mplat_handle end);
+
 /* ---- secrets --------------------------------------------------------------------------------- */
 
 /** What CPython's multiprocessing.connection authenticates with. */

@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* channel_way.option and bench_pair_way.option: poll() and its like can wait for it. */
+enum { PLAIN, KERNEL };
+
 /* One duplex pipe: its first end is side 0's. */
 static void close_ends(void *const objects[2])
 {
@@ -22,8 +25,9 @@ static void close_ends(void *const objects[2])
 static int open_ends(const struct channel_way *way, size_t size, void *ret_objects[2])
 {
     mproc_connection *ends[2];
+    const mproc_pipe_options options = {.kernel = way->option == KERNEL};
     (void)size;
-    int rc = mproc_pipe_create(&ends[0], &ends[1], NULL);
+    int rc = mproc_pipe_create(&ends[0], &ends[1], &options);
     if (rc < 0) {
         return bench_fail("%s: %s (%s)", way->subject, mproc_strerror(rc), mproc_last_error());
     }
@@ -76,13 +80,18 @@ static int receive_int(void *const objects[2], enum bench_side at, void *data, s
 }
 
 const struct channel_way channel_pipe_ways[] = {
-    {"mproc Pipe", true, 0, 0, 1, SIZE_MAX, open_ends, close_ends, send_bytes, receive_bytes, NULL},
-    {"mproc Pipe, value", true, 0, CHANNEL_INT, 1, SIZE_MAX, open_ends, close_ends, send_int,
+    {"mproc Pipe", true, PLAIN, 0, 1, SIZE_MAX, open_ends, close_ends, send_bytes, receive_bytes,
+     NULL},
+    {"mproc Pipe, value", true, PLAIN, CHANNEL_INT, 1, SIZE_MAX, open_ends, close_ends, send_int,
      receive_int, NULL},
+    {"mproc Pipe, kernel", true, KERNEL, CHANNEL_SMALL, 1, SIZE_MAX, open_ends, close_ends,
+     send_bytes, receive_bytes, NULL},
     {0},
 };
 
 const struct bench_pair_way channel_pipe_pairs[] = {
-    {"mproc Pipe", true, false, 0, open_bytes_pair, close_ends, wait_bytes, post_bytes, NULL},
+    {"mproc Pipe", true, false, PLAIN, open_bytes_pair, close_ends, wait_bytes, post_bytes, NULL},
+    {"mproc Pipe, kernel", true, false, KERNEL, open_bytes_pair, close_ends, wait_bytes, post_bytes,
+     NULL},
     {0},
 };

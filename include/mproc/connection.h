@@ -55,6 +55,11 @@ typedef struct mproc_pipe_options {
      * they are. Python: what the system's pipes have
      */
     size_t max_bytes;
+    /**
+     * The system's own calls can wait for the pipe's ends, poll() and epoll, say: see mproc_connection_handle.
+     * Each message costs some system calls more then, as a rule two.
+     */
+    bool kernel;
 } mproc_pipe_options;
 
 /**
@@ -64,7 +69,7 @@ typedef struct mproc_pipe_options {
  *
  * @param ret_first,ret_second  its ends; close them with mproc_connection_close
  * @param options               NULL: all defaults
- * @return 0, MPROC_EINVAL, MPROC_ENOMEM or MPROC_ENOSPC
+ * @return 0, MPROC_EINVAL, MPROC_ENOMEM, MPROC_ENOSPC; with .kernel also MPROC_EMFILE
  * @owner  the caller, until mproc_connection_close
  * @safety any thread of any member process
  * @death  a process killed inside this call leaves nothing behind
@@ -167,12 +172,33 @@ MPROC_API bool mproc_connection_is_readable(const mproc_connection *connection);
 MPROC_API bool mproc_connection_is_writable(const mproc_connection *connection);
 
 /**
- * What the system's own calls can wait for.
+ * What the system's own calls can wait for: of a connection to a stranger, and of a pipe made with .kernel = true.
+ *
+ *     mproc_pipe_create(&ours, &theirs, &(mproc_pipe_options){.kernel = true});
+ *     mproc_connection_handle(ours, &handle);
+ *     struct pollfd item = {.fd = (int)handle, .events = POLLIN};
+ *     poll(&item, 1, -1);
+ *     rc = mproc_connection_recv(ours, &value, MPROC_NOWAIT);
+ *
+ * A pipe's is readable while there is a message to be received, and when the other end is gone. On Linux it is a
+ * descriptor, for poll(), select() and epoll; on Windows a SOCKET, for WSAPoll() and select(), or with WSAEventSelect()
+ * or a WSARecv() of 0 bytes for what waits for HANDLEs or completion ports. It is to be waited for, and for nothing else:
+ * neither read nor written to, nor closed; it is the connection's, and goes with this process's last handle of it.
+ *
+ * Somebody else may be quicker to receive the message. And it can be readable for nothing, once: a killed sender, who
+ * was about to send something, leaves it so. So who has waited receives with MPROC_NOWAIT, and after MPROC_ETIMEDOUT
+ * waits again; who is told of changes only (EPOLLET) receives until then.
+ *
+ * That the process which had the other end was killed is known to the system at once. An end that was on its way to it,
+ * in arguments or a message that nobody will receive, is gone when any thread of the family that calls mproc, or waits in
+ * it, has noticed. A copy made by the application's own fork() has the descriptors as well until it ends or executes
+ * another program: so long the system does not see the end.
  *
  * Python: Connection.fileno()
  *
- * @param ret_handle  a descriptor, on Windows a handle: the connection's, not to be closed
- * @return 0; MPROC_ENOTSUP (a pipe of the family has none: it is no matter of the system's); MPROC_EINVAL
+ * @param ret_handle  the connection's
+ * @return 0; MPROC_ENOTSUP (it has none: it is a pipe made without .kernel); MPROC_ESTATE (of a connection to a
+ *         stranger: it is another process's); MPROC_EINVAL
  */
 MPROC_API MPROC_NODISCARD int mproc_connection_handle(const mproc_connection *connection,
                                                       mproc_os_handle *ret_handle);

@@ -47,4 +47,11 @@
 #define MPROC_PRINTF(format, first)
 #endif
 
+/* What a word holds that another thread may be changing. */
+#if defined(__GNUC__)
+#define MPROC_LOAD(variable) __atomic_load_n(&(variable), __ATOMIC_RELAXED)
+#else
+#define MPROC_LOAD(variable) (*(const volatile int *)&(variable))
+#endif
+
 #endif

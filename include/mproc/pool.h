@@ -86,6 +86,13 @@ typedef struct mproc_pool_options {
      * they end with the pool's process.
      */
     bool catch_interrupt;
+
+    /**
+     * A file that tells what each task did and when, for ui.perfetto.dev: Chrome's trace format. Begun anew by
+     * the first process of the program, and added to by all others; NULL: what the environment has as
+     * MPROC_TRACE, or none. It costs a microsecond or two for each task.
+     */
+    const char *trace_path;
 } mproc_pool_options;
 
 /**

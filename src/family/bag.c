@@ -23,7 +23,8 @@ static struct mproc__bag_shm *bag_shm(void)
 static bool is_wanted(uint64_t owner, uint64_t serial)
 {
     mproc__family_lock();
-    bool is_alive = mproc__block_is(owner, MPROC__KIND_HANDLE);
+    bool is_alive =
+        mproc__block_is(owner, MPROC__KIND_HANDLE) || mproc__block_is(owner, MPROC__KIND_TICKET);
     const mplat_bagged *entry = is_alive ? mproc__block_at(owner) : NULL;
     bool is_his = entry != NULL && mproc__load64_relaxed(&entry->serial) == serial;
     mproc__family_unlock();
@@ -72,15 +73,16 @@ void mproc__bag_unlock(void)
     }
 }
 
-int mproc__bag_put(mplat_bagged *entry, intptr_t native)
+int mproc__bag_put(uint64_t owner, intptr_t native)
 {
+    mplat_bagged *entry = mproc__block_at(owner);
     struct mproc__bag_shm *bag = bag_shm();
     const struct mproc__member_shm *root = mproc__member_at(mproc__shm()->root);
     const mplat_identity keeper = {.pid = (int64_t)mproc__load64_relaxed(&root->pid),
                                    .birth = mproc__load64_relaxed(&root->birth)};
     (void)sweep_locked(bag); // there may be no room but that of the unwanted
     bag->n_put++;
-    entry->owner = mproc__block_of(entry);
+    entry->owner = owner;
     mproc__store64_relaxed(&entry->serial, FIRST_SERIAL + bag->n_put);
     int rc = mplat_bag_put(&mproc__arena.bag, entry, &keeper, native);
     if (rc < 0) {

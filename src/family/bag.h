@@ -4,7 +4,7 @@
  *
  * Why       Who passes one may be gone before it is received, and who is to receive it may never come.
  *           So it is the family that has it, for as long as somebody holds the block that names it.
- * Layout    the payload of a block of kind HANDLE is an mplat_bagged; the bag is the platform's.
+ * Layout    the payload of a block of kind HANDLE or TICKET is an mplat_bagged; the bag is the platform's.
  * Always    K1  what a living block names, with a serial that is not 0, is in the bag
  *           K2  n_gone counts the blocks that had something in the bag and are gone. When nobody is at
  *               work and n_swept is n_gone, nothing else is in it, unless is_unswept says so.
@@ -24,15 +24,15 @@
 #include "family/journal.h"
 #include "family/layout.h"
 
-/** Take the bag's lock, and release it. A block of kind HANDLE is created under it. */
+/** Take the bag's lock, and release it. A block of kind HANDLE or TICKET is created under it. */
 void mproc__bag_lock(void);
 void mproc__bag_unlock(void);
 
 /**
- * Put a copy of a kernel object into the bag, for the block whose payload `entry` is; under the lock. See
- * mplat_bag_put.
+ * Put a copy of a kernel object into the bag, for the block at `owner`, whose payload is an
+ * mplat_bagged; under the lock. See mplat_bag_put.
  */
-int mproc__bag_put(mplat_bagged *entry, intptr_t native);
+int mproc__bag_put(uint64_t owner, intptr_t native);
 
 /** Have what is in the bag, as mplat_bag_get; under the lock. */
 int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native);

@@ -374,6 +374,7 @@ static void end(mproc__txn *txn, const struct mproc__block_shm *head)
         mproc__segment_end(mproc__at(head->payload));
         break;
     case MPROC__KIND_HANDLE:
+    case MPROC__KIND_TICKET:
         mproc__bag_end(txn, mproc__at(head->payload));
         break;
     default:

@@ -51,6 +51,16 @@ int mproc__codec_size(const mproc__codec *codec, const mproc_value *value, size_
  */
 int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void *out);
 
+/** The most that nil, a boolean or a number takes. */
+#define MPROC__CODEC_PLAIN_MAX 9u
+
+/**
+ * Write a value at once, if it is nil, a boolean or a number, and there are MPROC__CODEC_PLAIN_MAX bytes.
+ *
+ * @return where the next one goes; NULL: it was not written
+ */
+void *mproc__codec_write_plain(const mproc_value *value, void *at, const void *end);
+
 /**
  * Read one value that fills all of [data, data + size). Nothing is trusted, not even that the input
  * stays the same meanwhile; memory is taken only after all of it has been checked, in one piece. On
@@ -61,5 +71,19 @@ int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void
  */
 int mproc__codec_read(const mproc__codec *codec, const void *data, size_t size,
                       mproc_value *ret_value);
+
+/** A byte that begins no value: where a run of values ends, and something else follows. */
+#define MPROC__CODEC_NO_VALUE 0xc1u
+
+/**
+ * Read some of the values that follow each other from `*at` on, up to `end` or MPROC__CODEC_NO_VALUE: at
+ * least one, if there is one, and at most `count`. Small ones that need memory share it: all of it is free
+ * when each has been cleared. Else as mproc__codec_read.
+ *
+ * @param at         moved behind what was read
+ * @param ret_count  how many they are; 0: there is none
+ */
+int mproc__codec_read_run(const mproc__codec *codec, const void **at, const void *end,
+                          mproc_value *ret_values, size_t count, size_t *ret_count);
 
 #endif

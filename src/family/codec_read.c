@@ -65,7 +65,7 @@ static int at_end(const struct reader *in)
                                      "decoding a value: %zu more bytes follow its end", n_left);
 }
 
-/* Check all of the input. The sums are right when it succeeds: nothing in them was only claimed. */
+/* Check the next value. The sums are right when it succeeds: nothing in them was only claimed. */
 static int measure(struct reader *in, mproc__zone_needs *needs)
 {
     size_t left[MPROC_VALUE_MAX_DEPTH + 1]; // values still to come, by depth
@@ -74,7 +74,7 @@ static int measure(struct reader *in, mproc__zone_needs *needs)
     for (;;) {
         while (left[depth] == 0) {
             if (depth == 0) {
-                return at_end(in);
+                return 0;
             }
             depth--;
         }
@@ -207,6 +207,7 @@ int mproc__codec_read(const mproc__codec *codec, const void *data, size_t size,
     struct reader in = {codec, {start, start, start, start + size, codec->get_object != NULL}};
     mproc__zone_needs needs = {0};
     int rc = measure(&in, &needs);
+    rc = rc < 0 ? rc : at_end(&in);
     if (rc < 0) {
         return rc;
     }
@@ -225,6 +226,106 @@ int mproc__codec_read(const mproc__codec *codec, const void *data, size_t size,
     value.owned = zone;
     *ret_value = value;
     return 0;
+}
+
+/* ---- several --------------------------------------------------------------------------------- */
+
+/* The values of a run that need memory share one piece of so many bytes: small ones, then. */
+#define RUN_BYTES ((size_t)65536)
+
+/* Values without children and bytes: what their first bytes can be. */
+static bool is_plain(unsigned code)
+{
+    return code < 0x80 || code >= 0xe0 ||
+           (code >= 0xc0 && code <= 0xd3 && code != MPROC__CODEC_NO_VALUE &&
+            (code < 0xc4 || code > 0xc9));
+}
+
+static bool has_more(const mproc__parts *in)
+{
+    return in->at < in->end && *in->at != MPROC__CODEC_NO_VALUE;
+}
+
+/* Read plain values for as long as there are some: in one pass, since they need no memory. */
+static int read_plain(mproc__parts *in, mproc_value *values, size_t count, size_t *ret_count)
+{
+    size_t n = 0;
+    int rc = 0;
+    while (n < count && in->at < in->end && is_plain(*in->at)) {
+        rc = mproc__part_next(in, &values[n]);
+        if (rc < 0) {
+            break;
+        }
+        n++;
+    }
+    *ret_count = n;
+    return rc;
+}
+
+/* How many of the next values, up to `count`, are to share a piece of memory, and how much it is. */
+static int measure_run(struct reader *in, size_t count, mproc__zone_needs *needs, size_t *ret_count)
+{
+    size_t n = 0;
+    while (n < count && has_more(&in->parts) && (n == 0 || needs->bytes < RUN_BYTES)) {
+        mproc__zone_needs more = *needs;
+        int rc = measure(in, &more);
+        if (rc < 0) {
+            return rc;
+        }
+        // Objects are closed with the piece: so a value that has some has a piece of its own.
+        if (more.objects > 0 && n > 0) {
+            break;
+        }
+        *needs = more;
+        n++;
+        if (more.objects > 0) {
+            break;
+        }
+    }
+    *ret_count = n;
+    return 0;
+}
+
+static int build_run(struct reader *in, mproc__zone *zone, mproc_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int rc = build(in, zone, &values[i]);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    for (size_t i = 0; zone != NULL && i < count; i++) {
+        values[i].owned = zone;
+        if (i > 0) {
+            mproc__zone_share(zone);
+        }
+    }
+    return 0;
+}
+
+int mproc__codec_read_run(const mproc__codec *codec, const void **at, const void *end,
+                          mproc_value *ret_values, size_t count, size_t *ret_count)
+{
+    const unsigned char *start = *at;
+    struct reader in = {codec, {start, start, start, end, codec->get_object != NULL}};
+    size_t n_plain, n = 0;
+    int rc = read_plain(&in.parts, ret_values, count, &n_plain);
+    if (rc >= 0 && n_plain == 0) {
+        mproc__zone_needs needs = {0};
+        mproc__zone *zone = NULL;
+        rc = measure_run(&in, count, &needs, &n);
+        rc = rc < 0 ? rc : mproc__zone_create(&zone, &needs);
+        in.parts.at = start;
+        rc = rc < 0 ? rc : build_run(&in, zone, ret_values, n);
+        if (rc < 0) {
+            mproc__zone_free(zone);
+        }
+    }
+    if (rc >= 0) {
+        *ret_count = n_plain + n;
+        *at = in.parts.at;
+    }
+    return rc;
 }
 
 int mproc_value_decode(const void *data, size_t size, mproc_value *ret_value)

@@ -296,6 +296,14 @@ int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void
     return rc;
 }
 
+void *mproc__codec_write_plain(const mproc_value *value, void *at, const void *end)
+{
+    int rc = 0;
+    const bool is_plain = value->type <= MPROC_DOUBLE;
+    const size_t room = (size_t)((const unsigned char *)end - (const unsigned char *)at);
+    return is_plain && room >= MPROC__CODEC_PLAIN_MAX ? put_value(NULL, at, value, &rc) : NULL;
+}
+
 int mproc_value_encode(const mproc_value *value, void **ret_data, size_t *ret_size)
 {
     static const mproc__codec no_objects;

@@ -201,7 +201,7 @@ int mproc__heap_fill(uint64_t offset, uint64_t bytes, bool *ret_zeroed)
     return rc;
 }
 
-/** The granules that a large block can do without when it is about to be freed; their number. */
+/** The granules that a large block is to do without when it is about to be freed, its last ones; their number. */
 static uint64_t trimmable(uint64_t offset, uint64_t *ret_first)
 {
     uint64_t index = mproc__granule_index(offset);
@@ -213,12 +213,10 @@ static uint64_t trimmable(uint64_t offset, uint64_t *ret_first)
     const struct mproc__block_shm *head = mproc__at(offset);
     uint64_t payload = mproc__load64_relaxed(&head->payload);
     uint32_t order = mproc__page_order(state);
-    uint64_t granules = (uint64_t)1 << order;
-    *ret_first = mproc__granule_index(payload) + 1;
-    uint64_t kept = *ret_first - index;
-    return granules > kept && mproc__run_is_surplus(mproc__run_count_ready(index, order))
-               ? granules - kept
-               : 0;
+    uint64_t end = index + ((uint64_t)1 << order);
+    uint64_t surplus = mproc__run_surplus(mproc__run_count_ready(index, order));
+    *ret_first = mproc__run_find_ready(mproc__granule_index(payload) + 1, end, surplus);
+    return *ret_first < end ? end - *ret_first : 0;
 }
 
 bool mproc__heap_can_trim(uint64_t offset)

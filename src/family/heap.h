@@ -60,7 +60,7 @@ int mproc__heap_fill(uint64_t offset, uint64_t bytes, bool *ret_zeroed);
 /** Whether mproc__heap_trim has something to do; a hint. The block may be gone. */
 bool mproc__heap_can_trim(uint64_t offset);
 
-/** Give a large block's payload back to the system, if that is worth it; by its only holder. */
+/** Give of a large block's payload what is not to be kept back to the system; by its only holder. */
 void mproc__heap_trim(uint64_t offset);
 
 /** Whether a block can begin at this offset, as far as the heap can tell. */

@@ -28,6 +28,7 @@ enum mproc__kind {
     MPROC__KIND_LISTENER = 10, /**< private: the lock of a listener, which is no object itself */
     MPROC__KIND_LANE = 11,     /**< private: a ring in which the tasks of a pool wait */
     MPROC__KIND_TASKS = 12,    /**< private: slots and tables of a pool, see service/tasks.h */
+    MPROC__KIND_TICKET = 13,   /**< private: a connection on its way, see doorbell.h */
 /* From 16 on public objects, see MPROC__OBJECTS. */
 #define MPROC__KIND_OF_OBJECT(name, NAME, kind, text) MPROC__KIND_##NAME = (kind),
     MPROC__OBJECTS(MPROC__KIND_OF_OBJECT)

@@ -187,6 +187,15 @@ static enum mproc__memory memory_of(uint64_t index)
     return (enum mproc__memory)mproc__load64_relaxed(&mproc__page_at(index)->committed);
 }
 
+uint64_t mproc__run_find_ready(uint64_t index, uint64_t end, uint64_t count)
+{
+    while (end > index && count > 0) {
+        end--;
+        count -= memory_of(end) == MPROC__MEMORY_READY ? 1 : 0;
+    }
+    return end;
+}
+
 uint64_t mproc__run_count_ready(uint64_t index, uint32_t order)
 {
     uint64_t count = 0;
@@ -223,7 +232,7 @@ void mproc__run_put(mproc__txn *txn, uint64_t index)
     struct mproc__heap_shm *heap = &mproc__shm()->heap;
     uint32_t order = mproc__page_order(mproc__page_at(index)->state);
     uint64_t ready = mproc__run_count_ready(index, order);
-    if (ready >= LARGE_GRANULES && mproc__run_is_surplus(ready)) {
+    if (ready >= LARGE_GRANULES && mproc__run_surplus(ready) > 0) {
         // There is no time to give it back here, and it will be taken again before what is kept. But it must not
         // count: else the limit would be reached for good, and all memory that is freed from then on would be given
         // back, and taken anew, at each use.
@@ -320,10 +329,12 @@ void mproc__run_discard(uint64_t index, uint64_t count)
     mark(index, count, MPROC__MEMORY_NONE);
 }
 
-int mproc__run_is_surplus(uint64_t count)
+uint64_t mproc__run_surplus(uint64_t count)
 {
     const struct mproc__heap_shm *heap = &mproc__shm()->heap;
     uint64_t part = mproc__load64_relaxed(&heap->top) / KEEP_PART;
-    return mproc__load64_relaxed(&heap->kept) + count >
-           (part > KEEP_GRANULES ? part : KEEP_GRANULES);
+    uint64_t most = part > KEEP_GRANULES ? part : KEEP_GRANULES;
+    uint64_t sum = mproc__load64_relaxed(&heap->kept) + count;
+    uint64_t surplus = sum > most ? sum - most : 0;
+    return surplus < count ? surplus : count;
 }

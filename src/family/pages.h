@@ -94,8 +94,11 @@ void mproc__run_discard(uint64_t index, uint64_t count);
 /** How many granules of a run have memory. */
 uint64_t mproc__run_count_ready(uint64_t index, uint32_t order);
 
-/** Whether so many more granules would make more free memory lying about than is good. */
-int mproc__run_is_surplus(uint64_t count);
+/** Where the last `count` granules of [index, end) that have memory begin; index: there are no more. */
+uint64_t mproc__run_find_ready(uint64_t index, uint64_t end, uint64_t count);
+
+/** How many of `count` more granules would be more free memory lying about than is good. */
+uint64_t mproc__run_surplus(uint64_t count);
 
 /** List handling for spans: put a page at the head of a list, or take it out. */
 void mproc__page_link(mproc__txn *txn, uint64_t *head, uint64_t index);

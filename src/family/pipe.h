@@ -18,7 +18,9 @@
 
 struct mproc__pipe_shm {
     uint32_t is_gone[2]; /**< by side */
-    uint32_t reserved[14];
+    uint32_t has_bell;   /**< constant: the system can wait for it, see object/doorbell.h */
+    uint32_t is_rung[2]; /**< by the side that sends; by the holder of the ring's put.mutex */
+    uint32_t reserved[11];
     struct mproc__ring_shm ring[2]; /**< by the side that sends; without a segment: it does not */
 };
 

@@ -140,7 +140,7 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
     if (rc == MPROC_OWNER_DIED) {
         repair_put(ring);
     }
-    uint64_t tail = ring->tail;
+    uint64_t tail = mproc__load64_relaxed(&ring->tail); // who loses the putters has no lock
     if (tail & MPROC__RING_CLOSED) {
         (void)mproc__mutex_release(&ring->put.mutex);
         return MPROC_ECLOSED;

@@ -38,8 +38,8 @@ _Static_assert(sizeof(struct record_shm) + MPROC__CELL_PLAIN_MAX <= MPROC__RECOR
 static int embed(void *arg, struct mproc_object *object, uint64_t *ret_reference)
 {
     const uint64_t *envelope = arg;
-    *ret_reference = object->offset;
-    return mproc__block_embed(*envelope, object->offset);
+    mproc__hold hold = {.offset = *envelope};
+    return mproc__object_embed(&hold, object, ret_reference);
 }
 
 static int refer(void *arg, struct mproc_object *object, uint64_t *ret_reference)

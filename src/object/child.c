@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/env.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -49,6 +50,8 @@ static int set_up(const struct mproc__start_shm *start, const char *base)
     };
     int rc = mplat_process_setup(&setup);
     mproc__env_changed();
+    mproc__log_inherit((int)start->log_level, start->flags & MPROC__START_LOG_STDERR);
+    mproc__log_begin();
     mproc__leaks_watch_exit();
     mproc__free(env);
     return rc;
@@ -101,6 +104,16 @@ int mproc__exit_code(int result)
     return result > 255 ? 255 : result; // on no system may 256 become 0
 }
 
+static void log_run(void)
+{
+    mproc_log(MPROC_LOG_INFO, "child process calling self.run()");
+}
+
+static void log_end(int code)
+{
+    mproc_log(MPROC_LOG_INFO, "process exiting with exitcode %d", code);
+}
+
 int mproc__child_run(const mplat_child *parent, bool is_server)
 {
     const struct mproc__member_shm *self = mproc__self_member();
@@ -124,6 +137,9 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
     const mproc_args list = {.count = args.as.list.count, .items = args.as.list.items};
     int code = 0;
     if (function != NULL) {
+        if (!is_server) {
+            log_run();
+        }
         code = is_server ? ((mproc_preload_fn)function)() : ((mproc_process_fn)function)(&list);
     }
     mproc_value_clear(&args);
@@ -134,6 +150,7 @@ int mproc__child_run(const mplat_child *parent, bool is_server)
 static void end_copy(int code)
 {
     (void)mproc_shutdown(MPROC_FOREVER);
+    log_end(code);
     mproc__leaks_report();
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
     mplat_process_leave(code);
@@ -151,6 +168,7 @@ void mproc__child_end(int code, bool is_copy)
         end_copy(code);
     }
     (void)mproc_shutdown(MPROC_FOREVER);
+    log_end(code);
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_LEFT, code);
     exit(code);
 }
@@ -177,6 +195,7 @@ static int set_up_copy(const mproc__start_info *info)
     }
     int rc = mplat_process_setup(&setup);
     mproc__env_changed();
+    mproc__log_begin();
     return rc;
 }
 
@@ -192,6 +211,7 @@ void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)
         end_copy(fail(info->name));
     }
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
+    log_run();
     int code = ((mproc_process_fn)info->function)(info->args != NULL ? info->args : &none);
     mproc__child_end(mproc__exit_code(code), true);
 }

@@ -3,6 +3,7 @@
  * children.c: this process's children: who they are, and their end when this process ends.
  */
 #include "base/deadline.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "object/local.h"
@@ -124,6 +125,7 @@ static int join_all(bool is_daemon, mproc__deadline deadline)
         // this process nobody waits for another: that one may be waiting for it.
         bool is_left = child->local != NULL && (is_daemon || mproc__local_here() != NULL);
         if (child->is_daemon == is_daemon && !is_left) {
+            mproc_log(MPROC_LOG_INFO, "calling join() for process %s", child->name);
             int64_t left = deadline == MPROC__NEVER ? MPROC_FOREVER : deadline - mplat_now();
             int result =
                 mproc__process_await(child, deadline != MPROC__NEVER && left < 0 ? 0 : left);
@@ -139,6 +141,7 @@ static void signal_daemons(int (*signal)(mproc_process *))
     uint64_t serial = UINT64_MAX;
     for (mproc_process *child; (child = use_next(&serial)) != NULL;) {
         if (child->is_daemon && child->local == NULL) {
+            mproc_log(MPROC_LOG_INFO, "calling terminate() for daemon %s", child->name);
             (void)signal(child);
         }
         mproc__process_release(child);

@@ -40,10 +40,10 @@ int mproc__connection_create(enum mproc__transport_number transport, uint32_t ri
     return rc;
 }
 
-int mproc__connection_open_local(struct mproc_object *object)
+int mproc__connection_open_local(struct mproc_object *object, uint64_t ticket)
 {
     const struct mproc__transport *transport = transport_of(object);
-    return transport->open_local != NULL ? transport->open_local(object) : MPROC_OK;
+    return transport->open_local != NULL ? transport->open_local(object, ticket) : MPROC_OK;
 }
 
 void mproc__connection_close_local(struct mproc_object *object, bool is_held)

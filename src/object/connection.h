@@ -75,8 +75,8 @@ struct mproc__transport {
     /** What the system knows it by; NULL: nothing. 0, or a status with a sentence. */
     int (*handle)(const mproc_connection *connection, mproc_os_handle *ret_handle);
 
-    /** Fill in object->local of a handle that has been attached; NULL: nothing to do. */
-    int (*open_local)(struct mproc_object *object);
+    /** Fill in object->local of a handle that has been attached, by a ticket (doorbell.h) or 0; NULL: nothing to do. */
+    int (*open_local)(struct mproc_object *object, uint64_t ticket);
 
     /**
      * Give up object->local, if it is not NULL, before the hold. Not held: in a copy made by the
@@ -114,7 +114,7 @@ int mproc__receipt_open(mproc__receipt *receipt, const mproc__ring_item *item);
 int mproc__connection_check_wait(const mproc_connection *connection);
 
 /* For object.c: see struct mproc__transport. */
-int mproc__connection_open_local(struct mproc_object *object);
+int mproc__connection_open_local(struct mproc_object *object, uint64_t ticket);
 void mproc__connection_close_local(struct mproc_object *object, bool is_held);
 
 #endif

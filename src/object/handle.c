@@ -21,7 +21,7 @@ static int create_locked(intptr_t native, struct mproc_object **ret_object)
     if (rc < 0) {
         return rc;
     }
-    rc = mproc__bag_put(object->shm, native);
+    rc = mproc__bag_put(object->offset, native);
     if (rc < 0) {
         mproc__object_close(object);
         return rc;

@@ -12,12 +12,14 @@
 
 #include "base/alloc.h"
 #include "base/atomic.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/block.h"
 #include "family/family.h"
 #include "family/mutex.h"
 #include "family/thread.h"
 #include "object/auth.h"
+#include "object/start.h"
 #include "object/stranger.h"
 #include "object/where.h"
 #include "object/wire.h"
@@ -56,6 +58,7 @@ struct mproc_listener {
     mplat_stream **streams; // the listener's own, and the guests'
     bool *ready;
     uint64_t accepted, refused, dropped, in_handshake; // atomic
+    char refusal[192]; // why somebody was turned away; not logged yet
 };
 
 /* ---- guests ---------------------------------------------------------------------------------- */
@@ -81,6 +84,13 @@ static void drop_oldest(mproc_listener *listener)
     count(&listener->dropped);
 }
 
+/** Somebody has been turned away, for the reason that mproc_last_error gives. */
+static void note_refusal(mproc_listener *listener)
+{
+    count(&listener->refused);
+    mproc__copy_string(listener->refusal, sizeof(listener->refusal), mproc_last_error());
+}
+
 /** The first of the handshake's messages goes out; it fits into any system's buffers. */
 static int greet(mproc_listener *listener, mproc__wire *wire)
 {
@@ -93,7 +103,7 @@ static int greet(mproc_listener *listener, mproc__wire *wire)
     }
     if (mproc__wire_send(wire, reply.data, reply.size, 0) < 0) {
         mproc__wire_close(wire);
-        count(&listener->refused);
+        note_refusal(listener);
         return MPROC_OK;
     }
     if (listener->n_guests == listener->max_guests) {
@@ -117,7 +127,7 @@ static int admit(mproc_listener *listener, mproc__wire **ret_wire)
         mproc__wire *wire = NULL;
         int rc = mplat_accept(listener->stream, &stream);
         if (rc == MPROC_EACCES) {
-            count(&listener->refused);
+            note_refusal(listener);
             continue;
         }
         if (rc == MPROC_EMFILE && listener->n_guests > 0) {
@@ -169,7 +179,7 @@ static int serve(mproc_listener *listener, mproc__wire **ret_wire)
         int rc = listener->ready[i] ? serve_one(listener, place) : 0;
         if (rc < 0) {
             mproc__wire_close(take_out(listener, place));
-            count(&listener->refused);
+            note_refusal(listener);
         } else if (rc > 0) {
             *ret_wire = take_out(listener, place);
             (*ret_wire)->in.most = listener->most;
@@ -279,10 +289,34 @@ static int enter(mproc_listener *listener)
     return rc;
 }
 
+/** What a call has to log when it holds nothing any more, for who is told may want all of it. */
+typedef struct tidings {
+    char address[MPROC__WHERE_TEXT];
+    char refusal[192]; // "": none
+} tidings;
+
+static void gather(mproc_listener *listener, tidings *ret_news)
+{
+    mproc__copy_string(ret_news->address, sizeof(ret_news->address), listener->address);
+    mproc__copy_string(ret_news->refusal, sizeof(ret_news->refusal), listener->refusal);
+    listener->refusal[0] = '\0';
+}
+
+static void tell(const tidings *news, bool is_accepted)
+{
+    if (news->refusal[0] != '\0') {
+        mproc_log(MPROC_LOG_DEBUG, "%s: refused a connection: %s", news->address, news->refusal);
+    }
+    if (is_accepted) {
+        mproc_log(MPROC_LOG_DEBUG, "%s: accepted a connection", news->address);
+    }
+}
+
 int mproc_listener_accept(mproc_listener *listener, mproc_connection **ret_connection,
                           mproc_timeout timeout)
 {
     mproc__wire *wire = NULL;
+    tidings news = {.refusal = ""};
     if (listener == NULL || ret_connection == NULL) {
         return mproc__fail(MPROC_EINVAL, "accept: there is no %s",
                            listener == NULL ? "listener" : "place for the connection");
@@ -295,11 +329,13 @@ int mproc_listener_accept(mproc_listener *listener, mproc_connection **ret_conne
     rc = mproc__mutex_acquire(listener->turn, mproc__thread_self(), deadline, NULL);
     if (rc >= 0) {
         rc = accept_one(listener, deadline, &wire);
+        gather(listener, &news);
         (void)mproc__mutex_release(listener->turn);
     } else {
         rc = mproc__fail_shortly(rc, "accept: timed out; another thread is accepting");
     }
     leave(listener);
+    tell(&news, rc >= 0);
     return rc < 0 ? rc : mproc__wire_connect(wire, ret_connection);
 }
 
@@ -407,6 +443,7 @@ int mproc_listener_create(mproc_listener **ret_listener, const mproc_listener_op
         return rc;
     }
     listener->turn = mproc__block_at(listener->hold.offset);
+    mproc_log(MPROC_LOG_DEBUG, "listener created with address=%s", listener->address);
     *ret_listener = listener;
     return MPROC_OK;
 }

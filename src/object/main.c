@@ -2,6 +2,7 @@
 /*
  * main.c: mproc_main: the fork in the road between the user's program and its children.
  */
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "mproc/main.h"
@@ -41,6 +42,7 @@ int mproc_main(int argc, char **argv)
     rc = mplat_boot_take(argc, argv, &boot, &arena, &parent, &extra);
     has_main = true;
     if (rc == 0) {
+        mproc__log_begin();
         mproc__leaks_watch_exit();
         return mproc__family_enter();
     }

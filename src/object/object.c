@@ -27,7 +27,7 @@
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"
-#include "object/connection.h"
+#include "object/doorbell.h"
 #include "object/leaks.h"
 #include "object/named_lock.h"
 #include "object/shared_memory.h"
@@ -47,13 +47,13 @@ static bool is_object_kind(uint32_t kind)
 }
 
 /** What a handle has in this process alone is opened when it is attached ... */
-static int open_local(struct mproc_object *object)
+static int open_local(struct mproc_object *object, uint64_t ticket)
 {
     switch (object->kind) {
     case MPROC__KIND_SHARED_MEMORY:
         return mproc__shared_memory_open_local(object);
     case MPROC__KIND_CONNECTION:
-        return mproc__connection_open_local(object);
+        return mproc__connection_open_local(object, ticket);
     case MPROC__KIND_NAMED_LOCK:
         return mproc__named_lock_open_local(object);
     default:
@@ -124,6 +124,11 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
         return rc;
     }
     uint32_t kind = mproc__block_kind(offset);
+    uint64_t ticket = kind == MPROC__KIND_TICKET ? offset : 0;
+    if (ticket != 0) {
+        offset = mproc__block_part(ticket, 0);
+        kind = mproc__block_kind(offset);
+    }
     if (!is_object_kind(kind)) {
         return mproc__fail(MPROC_ECORRUPT, "there is no shared object at reference %#llx",
                            (unsigned long long)offset);
@@ -133,7 +138,7 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
     if ((rc = mproc__block_attach(offset, &hold)) < 0 || (rc = wrap(kind, hold, &object)) < 0) {
         return rc;
     }
-    rc = open_local(object);
+    rc = open_local(object, ticket);
     if (rc < 0) {
         mproc__object_close(object);
         return rc;
@@ -145,6 +150,9 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
 int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_reference)
 {
     const mproc__hold *block = hold;
+    if (object->kind == MPROC__KIND_CONNECTION && mproc__doorbell_of(object) != NULL) {
+        return mproc__doorbell_send(block->offset, object, ret_reference);
+    }
     *ret_reference = object->offset;
     return mproc__block_embed(block->offset, object->offset);
 }

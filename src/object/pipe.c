@@ -3,9 +3,16 @@
  * pipe.c: mproc_pipe: connections over rings in the arena.
  *
  * Layout  struct mproc__pipe_shm, a block that both ends' blocks hold; see family/pipe.h
+ * Bell    If the system is to be able to wait, too (doorbell.h), who puts a message into an empty ring rings
+ *         first; who finds the ring empty hushes. Both hold put.mutex meanwhile, and is_rung tells whether
+ *         it has been done.
+ * Always  B1  while a message is in a ring, its receivers' end is readable
+ *         B2  while is_rung is set, it is: it is set after the ring, and cleared before the hush
  * Commit  the rings'
  * Death   the rings'; with an end's last holder its block comes to the graveyard, and that tells the other
- *         end. The last holder may be a process that was killed: the watch buries it.
+ *         end. The last holder may be a process that was killed: the watch buries it. Who was killed between
+ *         the ring and its commit, or the receipt and its hush, leaves an end that is readable for nothing,
+ *         until somebody looks.
  */
 #include "base/check.h"
 #include "base/status.h"
@@ -13,7 +20,7 @@
 #include "family/note.h"
 #include "family/pipe.h"
 #include "family/watch.h"
-#include "object/connection.h"
+#include "object/doorbell.h"
 
 #include <stddef.h>
 
@@ -71,6 +78,22 @@ static uint64_t ring_bytes(const mproc_pipe_options *options)
     return bytes;
 }
 
+/** Give both ends a bell. */
+static int hang_bells(mproc_connection **ends)
+{
+    mplat_handle bells[2];
+    int rc = mplat_doorbell_make(bells);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = mproc__doorbell_hang(&ends[0]->object, bells[0]);
+    if (rc < 0) {
+        mplat_doorbell_close(bells[1]);
+        return rc;
+    }
+    return mproc__doorbell_hang(&ends[1]->object, bells[1]);
+}
+
 static int make_both(mproc__hold pipe, const mproc_pipe_options *options, mproc_connection **ends)
 {
     const uint32_t both = MPROC__CONNECTION_READS | MPROC__CONNECTION_WRITES;
@@ -87,6 +110,12 @@ static int make_both(mproc__hold pipe, const mproc_pipe_options *options, mproc_
     rc = make_end(pipe, 1, is_one_way ? MPROC__CONNECTION_WRITES : both, &ends[1]);
     if (rc < 0) {
         mproc_connection_close(ends[0]);
+        return rc;
+    }
+    shm->has_bell = options->kernel;
+    if (options->kernel && (rc = hang_bells(ends)) < 0) {
+        mproc_connection_close(ends[0]);
+        mproc_connection_close(ends[1]);
     }
     return rc;
 }
@@ -122,6 +151,70 @@ static int nothing_yet(void)
     return MPROC_ETIMEDOUT;
 }
 
+/* ---- the bell -------------------------------------------------------------------------------- */
+
+/** Before a message is put: by who has the putting end. 0; MPROC_EPEER; or it could not be rung. */
+static int ring_bell(const mproc_connection *connection, bool is_again)
+{
+    const mproc__doorbell *bell = mproc__doorbell_of(&connection->object);
+    uint32_t *is_rung = &pipe_of(connection)->is_rung[end_of(connection)->side];
+    if (bell == NULL || (mproc__load32_relaxed(is_rung) != 0 && !is_again)) {
+        return MPROC_OK;
+    }
+    int rc = mplat_doorbell_ring(bell->end);
+    MPROC__KILLPOINT("pipe.rung"); /* DEATH: there is nothing to be received: that is hushed */
+    if (rc >= 0) {
+        mproc__store32_release(is_rung, 1);
+    }
+    return rc;
+}
+
+/**
+ * Nothing was found: have the bell say so.
+ *
+ * @param is_asked  ask the system, too, whether the other end is gone
+ * @return MPROC_ETIMEDOUT (nothing is there), 0 (look again), MPROC_ECLOSED (and nothing will be)
+ */
+static int hush_bell(const mproc_connection *connection, bool is_asked)
+{
+    const mproc__doorbell *bell = mproc__doorbell_of(&connection->object);
+    uint32_t side = 1 - end_of(connection)->side;
+    struct mproc__pipe_shm *pipe = pipe_of(connection);
+    mproc__ring_end end;
+    if (bell == NULL || (!is_asked && mproc__load32_acquire(&pipe->is_rung[side]) == 0)) {
+        return MPROC_ETIMEDOUT;
+    }
+    // Who is about to put something has rung: that is waited for. A closed ring tells of itself.
+    if (mproc__ring_put_begin(&pipe->ring[side], MPROC__NEVER, &end) < 0) {
+        return MPROC_OK;
+    }
+    int rc = MPROC_OK;
+    if (mproc__ring_count(&pipe->ring[side]) == 0) {
+        mproc__store32_release(&pipe->is_rung[side], 0);
+        MPROC__KILLPOINT("pipe.hushed"); /* DEATH: it is rung once more than needed */
+        rc = mplat_doorbell_hush(bell->end) < 0 ? MPROC_ECLOSED : MPROC_ETIMEDOUT;
+    }
+    mproc__ring_put_end(&end);
+    return rc;
+}
+
+/** Nothing was found. As hush_bell; MPROC_OK also after a wait. */
+static int wait_for_item(const mproc_connection *connection, const mproc__ring_end *seen,
+                         mproc__deadline deadline)
+{
+    bool is_late = mproc__deadline_passed(deadline);
+    int rc = hush_bell(connection, is_late);
+    if (is_late && rc < 0) {
+        (void)nothing_yet();
+    } else if (rc == MPROC_ETIMEDOUT) {
+        mproc__note_begin(connection->object.offset, deadline);
+        mproc__ring_await_item(seen, deadline);
+        mproc__note_end();
+        rc = MPROC_OK;
+    }
+    return rc;
+}
+
 /* ---- send ------------------------------------------------------------------------------------ */
 
 static int put(mproc_connection *connection, mproc__message *message, mproc__deadline deadline)
@@ -139,8 +232,12 @@ static int put(mproc_connection *connection, mproc__message *message, mproc__dea
         if (rc < 0) {
             return rc;
         }
-        bool is_put = mproc__message_put(message, &end, &rc);
+        rc = ring_bell(connection, false);
+        bool is_put = rc >= 0 && mproc__message_put(message, &end, &rc);
         mproc__ring_put_commit(&end);
+        if (!is_put && rc >= 0) {
+            rc = ring_bell(connection, true); // there is no room: does anybody receive?
+        }
         mproc__ring_put_end(&end);
         if (is_put || rc < 0) {
             return rc;
@@ -193,15 +290,16 @@ static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
         if (is_there && rc < 0) {
             mproc__ring_pass_on(ring);
         }
+        if (is_there && mproc__ring_count(ring) == 0) {
+            (void)hush_bell(connection, false);
+        }
         if (is_there || rc < 0) {
             return rc;
         }
-        if (mproc__deadline_passed(deadline)) {
-            return nothing_yet();
+        rc = wait_for_item(connection, &end, deadline);
+        if (rc < 0) {
+            return rc;
         }
-        mproc__note_begin(connection->object.offset, deadline);
-        mproc__ring_await_item(&end, deadline);
-        mproc__note_end();
     }
 }
 
@@ -217,15 +315,10 @@ static int poll_ring(mproc_connection *connection, mproc__deadline deadline)
             }
             return MPROC_OK;
         }
-        if (mproc__deadline_passed(deadline)) {
-            return nothing_yet();
-        }
         const mproc__ring_end seen = {.ring = ring, .other = tail};
-        mproc__note_begin(connection->object.offset, deadline);
-        mproc__ring_await_item(&seen, deadline);
-        mproc__note_end();
+        rc = wait_for_item(connection, &seen, deadline);
     }
-    return rc;
+    return rc == MPROC_ECLOSED ? MPROC_OK : rc; // which recv will tell
 }
 
 /* ---- for who waits for other things, too ------------------------------------------------------ */
@@ -241,10 +334,39 @@ static void watch(mproc_connection *connection)
     mproc__bell_watch(&ring_to(connection)->getters);
 }
 
+/* ---- handles --------------------------------------------------------------------------------- */
+
+static int handle(const mproc_connection *connection, mproc_os_handle *ret_handle)
+{
+    const mproc__doorbell *bell = mproc__doorbell_of(&connection->object);
+    if (bell == NULL) {
+        return mproc__fail(MPROC_ENOTSUP,
+                           "handle: the system knows nothing of a pipe that was not made so");
+    }
+    *ret_handle = bell->end.os;
+    return MPROC_OK;
+}
+
+static int open_local(struct mproc_object *object, uint64_t ticket)
+{
+    const struct mproc__pipe_end_shm *end = object->shm;
+    const struct mproc__pipe_shm *pipe = mproc__block_at(end->pipe);
+    return pipe->has_bell ? mproc__doorbell_open(object, ticket) : MPROC_OK;
+}
+
+static void close_local(struct mproc_object *object, bool is_held)
+{
+    (void)is_held;
+    mproc__doorbell_close(object);
+}
+
 const struct mproc__transport mproc__transport_ring = {
     .send = send_ring,
     .receive = receive_ring,
     .poll = poll_ring,
     .is_ready = is_ready,
     .watch = watch,
+    .handle = handle,
+    .open_local = open_local,
+    .close_local = close_local,
 };

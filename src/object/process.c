@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/deadline.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -25,12 +26,24 @@ static mproc_process parent = {.role = MPROC__ROLE_PARENT};
 static char own_identity[64];
 static uint32_t n_started;
 
+static const char *name_here(void)
+{
+    return mproc_process_name(NULL);
+}
+
+/** Called where names begin: with the first process that is started, and in each one that is. */
+static void name_lines(void)
+{
+    mproc__log_set_namer(name_here);
+}
+
 void mproc__process_set_self(const char *name, const char *identity, bool is_daemon)
 {
     mproc__copy_string(self.name, sizeof(self.name), name);
     mproc__copy_string(own_identity, sizeof(own_identity), identity != NULL ? identity : "");
     self.is_daemon = is_daemon;
     n_started = 0;
+    name_lines();
     mproc__local_forget();
 }
 
@@ -55,6 +68,7 @@ void mproc__process_set_parent_of_copy(const mplat_child *child)
 void mproc__process_next_name(char *ret_name, size_t name_size, char *ret_identity,
                               size_t identity_size)
 {
+    name_lines();
     unsigned long number = (unsigned long)mproc__add32(&n_started, 1) + 1;
     (void)snprintf(ret_identity, identity_size, "%s%s%lu", own_identity,
                    own_identity[0] != '\0' ? ":" : "", number);
@@ -190,6 +204,8 @@ static void collect(mproc_process *process)
     process->has_ended = true;
     mproc__private_unlock();
     mproc__children_remove(process);
+    mproc_log(MPROC_LOG_INFO, "%s ended with exit code %d", process->name,
+              (int)process->report.exit_code);
 }
 
 /** Sleep until its sentinel fires, with a note of that. */

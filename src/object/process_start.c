@@ -3,6 +3,7 @@
  * process_start.c: mproc_process_start: from a function and arguments to a child on its way.
  */
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -256,6 +257,8 @@ int mproc_process_start(mproc_process **ret_process, mproc_process_fn target,
         mproc__process_release(process);
         return rc;
     }
+    mproc_log(MPROC_LOG_DEBUG, "started %s (pid %lld, %s)", process->name,
+              (long long)mproc_process_pid(process), context->name);
     *ret_process = process;
     return MPROC_OK;
 }

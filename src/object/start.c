@@ -4,6 +4,7 @@
  */
 #include "object/start.h"
 
+#include "base/log.h"
 #include "base/status.h"
 #include "family/codec.h"
 
@@ -49,7 +50,9 @@ static void pack_options(writer *packer, const mproc_process_options *options,
     start->group = options->group;
     start->flags = (options->is_daemon ? MPROC__START_DAEMON : 0) |
                    (options->set_umask ? MPROC__START_UMASK : 0) |
-                   (options->set_user ? MPROC__START_USER : 0);
+                   (options->set_user ? MPROC__START_USER : 0) |
+                   (mproc__log_is_to_stderr() ? MPROC__START_LOG_STDERR : 0);
+    start->log_level = (uint32_t)mproc_log_get_level();
 }
 
 /** Everything but the arguments. */

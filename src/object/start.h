@@ -28,6 +28,7 @@ enum mproc__purpose {
 #define MPROC__START_DAEMON 1u
 #define MPROC__START_UMASK 2u
 #define MPROC__START_USER 4u
+#define MPROC__START_LOG_STDERR 8u
 
 /** A start block. Places are offsets in its payload; 0: not given. */
 struct mproc__start_shm {
@@ -40,7 +41,7 @@ struct mproc__start_shm {
     uint32_t env_at, n_env, cpus_at, n_cpus;
     int32_t nice;
     uint32_t flags, umask, user, group;
-    uint32_t reserved;
+    uint32_t log_level; /**< of who starts it */
 };
 
 /** What goes into one. */

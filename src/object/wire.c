@@ -367,8 +367,9 @@ mplat_handle mproc__wire_wait_handle(const mproc__wire *wire)
 
 /* ---- handles --------------------------------------------------------------------------------- */
 
-static int open_local(struct mproc_object *object)
+static int open_local(struct mproc_object *object, uint64_t ticket)
 {
+    (void)ticket; // it does not travel
     const struct mproc__wire_shm *shm = object->shm;
     if (shm->pid != mplat_pid()) {
         return MPROC_OK; // each call tells

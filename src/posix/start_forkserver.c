@@ -12,6 +12,7 @@
  *          with them what was ready for it.
  */
 #include "base/deadline.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -376,8 +377,13 @@ static int launch_locked(mproc__launch *launch)
 static int launch(mproc__launch *launch)
 {
     (void)pthread_mutex_lock(&client.mutex);
+    const mproc__member_id before = client.server_member;
     int rc = launch_locked(launch);
+    const int64_t pid = client.server_member != before ? client.server.who.pid : 0;
     (void)pthread_mutex_unlock(&client.mutex);
+    if (pid != 0) {
+        mproc_log(MPROC_LOG_DEBUG, "started a fork server (pid %lld)", (long long)pid);
+    }
     return rc;
 }
 

@@ -61,6 +61,24 @@ int mproc_pool_apply(mproc_pool *pool, mproc_task_fn function, const mproc_args 
 
 /* ---- its outcome ------------------------------------------------------------------------------ */
 
+const char *mproc__death_story(const struct mproc__task_death *how, const char *name,
+                               char ret_story[MPROC__DEATH_STORY])
+{
+    char cause[60];
+    int signal = mplat_signal_of(how->exit_code);
+    bool has_name = name != NULL && name[0] != '\0';
+    if (how->flags & MPLAT_EXIT_OOM) {
+        (void)snprintf(cause, sizeof(cause), "killed for want of memory");
+    } else if (signal != 0) {
+        (void)snprintf(cause, sizeof(cause), "killed by signal %d", signal);
+    } else {
+        (void)snprintf(cause, sizeof(cause), "exit code %d", how->exit_code);
+    }
+    (void)snprintf(ret_story, MPROC__DEATH_STORY, "the worker%s%.63s, process %lld, died: %s",
+                   has_name ? " of task " : "", has_name ? name : "", (long long)how->pid, cause);
+    return ret_story;
+}
+
 static int fail_dead(mproc_future *future, const mproc__payload *payload)
 {
     struct mproc__task_death how = {0};
@@ -69,21 +87,9 @@ static int fail_dead(mproc_future *future, const mproc__payload *payload)
     if (payload->size == sizeof(how)) {
         memcpy(&how, payload->data, sizeof(how));
     }
-    char name[80] = "";
-    if (cold != NULL && cold->name[0] != '\0') {
-        (void)snprintf(name, sizeof(name), " of task %.63s", cold->name);
-    }
-    char cause[60];
-    int signal = mplat_signal_of(how.exit_code);
-    if (how.flags & MPLAT_EXIT_OOM) {
-        (void)snprintf(cause, sizeof(cause), "killed for want of memory");
-    } else if (signal != 0) {
-        (void)snprintf(cause, sizeof(cause), "killed by signal %d", signal);
-    } else {
-        (void)snprintf(cause, sizeof(cause), "exit code %d", how.exit_code);
-    }
-    return mproc__fail(MPROC_EWORKERDIED, "the worker%s, process %lld, died: %s", name,
-                       (long long)how.pid, cause);
+    char story[MPROC__DEATH_STORY];
+    return mproc__fail(MPROC_EWORKERDIED, "%s",
+                       mproc__death_story(&how, cold != NULL ? cold->name : NULL, story));
 }
 
 int mproc__future_read(mproc_future *future, mproc_value *ret_value)

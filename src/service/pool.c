@@ -17,6 +17,7 @@
 #include "family/thread.h"
 #include "service/submit.h"
 #include "service/supervisor.h"
+#include "service/tracing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,9 @@ static void close_local(struct mproc_object *object, bool is_held)
     struct mproc__pool_local *local = (struct mproc__pool_local *)object->local;
     if (is_held && local->supervisor != NULL && mproc__supervisor_is_mine(local->supervisor)) {
         mproc__supervisor_end(local->supervisor);
+    }
+    if (is_held && local->client != NULL) {
+        mproc__tracing_flush(mproc__client_tasks(local->client));
     }
     mproc__client_close(local->client);
     object->local = NULL;
@@ -225,7 +229,10 @@ static int lay_out(mproc_pool *pool, const mproc_pool_options *options,
     shm->rule.owner = mproc__self_id();
     shm->rule.is_local = executor->is_local;
     shm->rule.due_at = (uint64_t)MPROC__NEVER;
-    rc = number(tasks, (mproc__function)options->initializer, &shm->initializer);
+    rc = mproc__tracing_begin(pool->object.offset, options->trace_path);
+    if (rc >= 0) {
+        rc = number(tasks, (mproc__function)options->initializer, &shm->initializer);
+    }
     return rc < 0 ? rc : number(tasks, (mproc__function)options->finalizer, &shm->finalizer);
 }
 

@@ -17,6 +17,7 @@
 #include "service/payload.h"
 #include "service/tasks_part.h"
 #include "service/worker.h"
+#include "service/tracing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,10 +67,13 @@ static int write_cold(mproc__tasks *tasks, uint32_t index, const mproc_task_opti
     if (is_traced) {
         slot->flags |= MPROC__TASK_TIMED;
         cold->submitted_ns = mplat_now();
+        cold->started_ns = cold->ended_ns = 0;
     }
     if (is_needed) {
         cold->timeout_ns = options->timeout;
-        cold->retries = (uint32_t)options->retries;
+        cold->retries = (uint32_t)options->retries <= MPROC__RETRIES_MAX
+                            ? (uint32_t)options->retries
+                            : MPROC__RETRIES_MAX;
         cold->retry_delay_ns = options->retry_delay;
         (void)snprintf(cold->name, sizeof(cold->name), "%.63s",
                        options->name != NULL ? options->name : "");
@@ -288,6 +292,9 @@ void mproc__future_release(mproc_future *future)
             mproc__client_abandon(future); // from that moment on it may be another's
         }
         is_abandoned = mproc__cas64(state, &old, mark); /* COMMIT */
+    }
+    if (!is_abandoned) {
+        mproc__tracing_tell(&client->tasks, future->index);
     }
     mproc__client_end(future, !is_abandoned);
 }

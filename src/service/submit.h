@@ -66,6 +66,12 @@ void *mproc__future_owner(const mproc_future *future);
 int mproc__client_next(mproc__client *client, void *owner, mproc__deadline deadline,
                        mproc_future **ret_future);
 
+#define MPROC__DEATH_STORY 200
+
+/** The sentence of a worker's death; `name` is the task's, or NULL. */
+const char *mproc__death_story(const struct mproc__task_death *how, const char *name,
+                               char ret_story[MPROC__DEATH_STORY]);
+
 /** For handles: the client of a pool's handle. */
 int mproc__client_of(mproc_pool *pool, mproc__client **ret_client);
 

@@ -8,6 +8,7 @@
 #include "family/thread.h"
 #include "service/payload.h"
 #include "service/tasks_part.h"
+#include "service/tracing.h"
 
 /** What a word becomes when a task is in another state, nobody's and undoomed. */
 uint64_t mproc__task_word(uint64_t old, enum mproc__task_state state)
@@ -83,6 +84,7 @@ bool mproc__task_conclude(mproc__tasks *tasks, uint32_t index, bool is_late)
             return false;
         }
         if (old & MPROC__TASK_ABANDONED) {
+            mproc__tracing_tell(tasks, index);
             mproc__task_free(tasks, index);
             return true;
         }
@@ -120,15 +122,16 @@ int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late)
 /** Use up a retry, once for each posting: who dies at it has paid, and who buries him need not. */
 static bool pay(struct mproc__cold_shm *cold, uint64_t word)
 {
-    uint64_t left = cold->retries & UINT32_MAX;
-    uint64_t posting = ((word & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) + 1;
-    if (cold->retries >> 32 == posting) {
+    uint32_t left = cold->retries & MPROC__RETRIES_MAX;
+    uint32_t posting = (((uint32_t)word & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) + 1;
+    if (cold->retries >> MPROC__RETRIES_BITS == posting) {
         return true;
     }
     if (left == 0) {
         return false;
     }
-    mproc__store64_release(&cold->retries, posting << 32 | (left - 1)); /* COMMIT */
+    mproc__store32_release(&cold->retries,
+                           posting << MPROC__RETRIES_BITS | (left - 1)); /* COMMIT */
     return true;
 }
 

@@ -13,8 +13,10 @@
 #include "family/family.h"
 #include "family/sleep.h"
 #include "mproc/future.h"
+#include "mproc/process.h"
 #include "service/payload.h"
 #include "service/submit.h"
+#include "service/tracing.h"
 
 #include <string.h>
 
@@ -118,8 +120,12 @@ static void time_it(struct worker *self, uint32_t index, bool is_end)
     const struct mproc__slot_shm *slot = mproc__slot_at(self->tasks, index);
     struct mproc__cold_shm *cold =
         slot->flags & MPROC__TASK_TIMED ? mproc__cold_at(self->tasks, index, false) : NULL;
-    if (cold != NULL) {
-        *(is_end ? &cold->ended_ns : &cold->started_ns) = mplat_now();
+    if (cold != NULL && is_end) {
+        cold->ended_ns = mplat_now();
+    } else if (cold != NULL) {
+        cold->worker_pid = (uint64_t)mplat_pid();
+        cold->worker_thread = mplat_thread_number();
+        cold->started_ns = mplat_now();
     }
 }
 
@@ -256,6 +262,7 @@ int mproc__worker_run(const mproc_args *args)
         mproc__pool_tell_failure(&shm->rule);
         return rc;
     }
+    mproc__tracing_name(self.tasks, mproc_process_name(NULL));
     mproc__store32_release(&self.shm->life, MPROC__WORKER_READY);
     here = &self;
     work(&self);

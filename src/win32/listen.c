@@ -23,15 +23,20 @@ static BOOL CALLBACK start_sockets(PINIT_ONCE once, PVOID parameter, PVOID *cont
     return WSAStartup(MAKEWORD(2, 2), &data) == 0; // for as long as the process lives
 }
 
-static int resolve(const mplat_address *address, bool to_listen, ADDRINFOA **ret_list)
+bool mproc__win_sockets(void)
 {
     static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+    return InitOnceExecuteOnce(&once, start_sockets, NULL, NULL);
+}
+
+static int resolve(const mplat_address *address, bool to_listen, ADDRINFOA **ret_list)
+{
     char port[8];
     const ADDRINFOA hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_protocol = IPPROTO_TCP,
                              .ai_flags = to_listen ? AI_PASSIVE : 0};
-    if (!InitOnceExecuteOnce(&once, start_sockets, NULL, NULL)) {
+    if (!mproc__win_sockets()) {
         return mproc__fail(MPROC_ESYSTEM, "there are no sockets");
     }
     (void)snprintf(port, sizeof(port), "%u", address->port);

@@ -52,6 +52,9 @@ static inline SOCKET mproc__win_socket(const mplat_stream *stream)
     return (SOCKET)(uintptr_t)stream->handle;
 }
 
+/** Have the library of sockets started. */
+bool mproc__win_sockets(void);
+
 /** A stream of a handle, which it owns from here on, also on failure. */
 int mproc__win_stream(HANDLE handle, enum mplat_family family, mplat_stream **ret_stream);
 

@@ -298,6 +298,65 @@ static void test_codec__refuses_to_write_what_does_not_fit(void)
     CU_ASSERT(data == NULL && size == 0);
 }
 
+/* ---- runs ------------------------------------------------------------------------------------ */
+
+static size_t read_run(const void **at, const void *end, mproc_value *values, size_t count)
+{
+    size_t n = SIZE_MAX;
+    CU_ASSERT(mproc__codec_read_run(&no_objects, at, end, values, count, &n) == 0);
+    return n;
+}
+
+static void test_codec__reads_runs(void)
+{
+    // 1, -1, nil | "a", [2], "" and true share memory, and end at what is no value
+    static const char wire[] = "\x01\xff\xc0\xa1"
+                               "a\x91\x02\xa0\xc3\xc1";
+    const void *at = wire, *end = wire + sizeof(wire) - 1;
+    mproc_value values[8];
+    CU_ASSERT(read_run(&at, end, values, 2) == 2);
+    CU_ASSERT(values[0].as.integer == 1 && values[1].as.integer == -1);
+    CU_ASSERT(read_run(&at, end, values, 8) == 1 && values[0].type == MPROC_NIL);
+    CU_ASSERT(read_run(&at, end, values, 8) == 4);
+    CU_ASSERT(values[0].owned != NULL && values[0].owned == values[1].owned);
+    CU_ASSERT(strcmp(values[0].as.string.data, "a") == 0);
+    mproc_value_clear(&values[0]);
+    CU_ASSERT(values[1].type == MPROC_LIST && values[1].as.list.items[0].as.integer == 2);
+    CU_ASSERT(values[2].as.string.size == 0 && values[3].as.boolean);
+    for (size_t i = 1; i < 4; i++) {
+        mproc_value_clear(&values[i]);
+    }
+    CU_ASSERT(read_run(&at, end, values, 8) == 0);
+    CU_ASSERT((const char *)at == wire + sizeof(wire) - 2);
+    CU_ASSERT(read_run(&end, end, values, 8) == 0);
+}
+
+/* Every beginning of a message: what is whole is read, then comes an error or the end. */
+static void test_codec__believes_no_run(void)
+{
+    static const char wire[] = "\x01\xcd\x01\x02\xa3"
+                               "abc\x92\x01\xa1"
+                               "d\x81\x01\xc4\x01x";
+    for (size_t size = 0; size < sizeof(wire); size++) {
+        char *copy = malloc(size + 1);
+        memcpy(copy, wire, size);
+        const void *at = copy;
+        mproc_value values[8];
+        size_t n = 0, sum = 0;
+        int rc;
+        while ((rc = mproc__codec_read_run(&no_objects, &at, copy + size, values, 8, &n)) == 0 &&
+               n > 0) {
+            sum += n;
+            for (size_t i = 0; i < n; i++) {
+                mproc_value_clear(&values[i]);
+            }
+        }
+        CU_ASSERT(rc == 0 ? (const char *)at == copy + size : rc == MPROC_EMALFORMED);
+        CU_ASSERT(size < sizeof(wire) - 1 || (rc == 0 && sum == 5));
+        free(copy);
+    }
+}
+
 static const testlib_case cases[] = {
     {"writes_the_shortest_numbers", test_codec__writes_the_shortest_numbers},
     {"writes_the_shortest_heads", test_codec__writes_the_shortest_heads},
@@ -310,5 +369,7 @@ static const testlib_case cases[] = {
     {"believes_no_count", test_codec__believes_no_count},
     {"limits_depth", test_codec__limits_depth},
     {"refuses_to_write_what_does_not_fit", test_codec__refuses_to_write_what_does_not_fit},
+    {"reads_runs", test_codec__reads_runs},
+    {"believes_no_run", test_codec__believes_no_run},
 };
 TESTLIB_MAIN("family.codec", cases)

@@ -99,8 +99,36 @@ static inline bool native_is_inherited(intptr_t native)
     CHILD_CHECK(GetHandleInformation((HANDLE)native, &flags));
     return (flags & HANDLE_FLAG_INHERIT) != 0;
 }
+
+/** Whether a socket becomes readable within so many milliseconds; -1: any number. */
+static inline bool native_poll(intptr_t native, int milliseconds)
+{
+    WSAPOLLFD item = {.fd = (SOCKET)native, .events = POLLRDNORM};
+    int n = WSAPoll(&item, 1, milliseconds);
+    CHILD_CHECK(n >= 0 && (item.revents & POLLNVAL) == 0);
+    return n > 0;
+}
+
+/** The same by the system's other call, for who waits for things of many kinds. */
+static inline bool native_poll_too(intptr_t native, int milliseconds)
+{
+    WSAEVENT event = WSACreateEvent();
+    CHILD_CHECK(WSAEventSelect((SOCKET)native, event, FD_READ | FD_CLOSE) == 0);
+    DWORD rc = WaitForSingleObject(event, (DWORD)milliseconds);
+    CHILD_CHECK(WSAEventSelect((SOCKET)native, NULL, 0) == 0 && WSACloseEvent(event));
+    return rc == WAIT_OBJECT_0;
+}
+
+/** How many of them this process has; 0: the system does not tell. */
+static inline size_t native_count(void)
+{
+    return 0;
+}
 #else
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -168,6 +196,39 @@ static inline void native_receive(intptr_t native, char ret_text[32])
 static inline bool native_is_inherited(intptr_t native)
 {
     return (fcntl((int)native, F_GETFD) & FD_CLOEXEC) == 0;
+}
+
+/** Whether a socket becomes readable within so many milliseconds; -1: any number. */
+static inline bool native_poll(intptr_t native, int milliseconds)
+{
+    struct pollfd item = {.fd = (int)native, .events = POLLIN};
+    int n = poll(&item, 1, milliseconds);
+    CHILD_CHECK(n >= 0 && (item.revents & POLLNVAL) == 0);
+    return n > 0;
+}
+
+/** The same by the system's other call, for who waits for things of many kinds. */
+static inline bool native_poll_too(intptr_t native, int milliseconds)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    CHILD_CHECK(epoll >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, (int)native, &event) == 0);
+    int n = epoll_wait(epoll, &event, 1, milliseconds);
+    CHILD_CHECK(n >= 0 && close(epoll) == 0);
+    return n > 0;
+}
+
+/** How many of them this process has. */
+static inline size_t native_count(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    CHILD_CHECK(directory != NULL);
+    while (readdir(directory) != NULL) {
+        count++;
+    }
+    (void)closedir(directory);
+    return count;
 }
 #endif
 

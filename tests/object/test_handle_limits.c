@@ -8,7 +8,6 @@
  */
 #include "object/native.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,24 +18,25 @@
 #define MOST 20000
 #define N_THREADS 4
 
-static size_t count_fds(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    CHILD_CHECK(directory != NULL);
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
-}
-
 static void limit_fds(rlim_t count)
 {
     struct rlimit limit;
     CHILD_CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     limit.rlim_cur = count < limit.rlim_max ? count : limit.rlim_max;
     CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/** Leave no room for any more; the last descriptor of those that take it up. */
+static int use_all_fds(void)
+{
+    int fd;
+    int last = -1;
+    limit_fds(64);
+    while ((fd = dup(2)) >= 0) {
+        last = fd;
+    }
+    CHILD_CHECK(errno == EMFILE);
+    return last;
 }
 
 static mproc_handle *make_pipe(intptr_t *ret_read_end)
@@ -70,13 +70,7 @@ static int have_no_room(const mproc_args *args)
     mproc_handle *handle;
     intptr_t native = -1;
     CHILD_CHECK(MPROC_UNPACK(args, &queue) == 0);
-    limit_fds(64);
-    int fd = 0;
-    int last = 0;
-    while ((fd = dup(2)) >= 0) {
-        last = fd;
-    }
-    CHILD_CHECK(errno == EMFILE);
+    int last = use_all_fds();
     CHILD_CHECK(mproc_queue_get(queue, &item, LIMIT) == 0);
     CHILD_CHECK(MPROC_UNPACK_LIST(&item, &handle) == 0);
     for (int i = 0; i < 3; i++) {
@@ -105,6 +99,50 @@ static void test_handle_limits__table_is_full(void)
     CU_ASSERT_STRING_EQUAL(text, "at last");
     check_ended(read_end);
     mproc_queue_close(queue);
+}
+
+/** A pipe that the system can wait for; its ends have descriptors, too. */
+static int have_no_room_for_an_end(const mproc_args *args)
+{
+    const mproc_pipe_options options = {.kernel = true};
+    mproc_connection *carrier;
+    mproc_connection *made[2];
+    mproc_connection *end;
+    mproc_value value;
+    CHILD_CHECK(MPROC_UNPACK(args, &carrier) == 0);
+    CHILD_CHECK(mproc_connection_poll(carrier, LIMIT) == 0);
+    int last = use_all_fds();
+    CHILD_CHECK(mproc_pipe_create(&made[0], &made[1], &options) == MPROC_EMFILE);
+    for (int i = 0; i < 3; i++) {
+        CHILD_CHECK(mproc_connection_recv(carrier, &value, MPROC_NOWAIT) == MPROC_EMFILE);
+    }
+    native_close(last);
+    CHILD_CHECK(mproc_connection_recv(carrier, &value, MPROC_NOWAIT) == 0);
+    CHILD_CHECK(MPROC_UNPACK_LIST(&value, &end) == 0);
+    CHILD_CHECK(mproc_connection_send(end, MPROC_VALUE("at last"), LIMIT) == 0);
+    mproc_value_clear(&value);
+    limit_fds(RLIM_INFINITY);
+    return 0;
+}
+
+static void test_handle_limits__no_room_for_an_end(void)
+{
+    const mproc_pipe_options options = {.kernel = true};
+    mproc_connection *carrier[2];
+    mproc_connection *ends[2];
+    mproc_value value;
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&carrier[0], &carrier[1], NULL), MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &options), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_connection_send(carrier[0], MPROC_LIST(ends[1]), LIMIT), MPROC_OK);
+    mproc_connection_close(ends[1]);
+    run(have_no_room_for_an_end, MPROC_ARGS(carrier[1]));
+    CU_ASSERT_EQUAL_FATAL(mproc_connection_recv(ends[0], &value, LIMIT), MPROC_OK);
+    CU_ASSERT_STRING_EQUAL(value.as.string.data, "at last");
+    mproc_value_clear(&value);
+    CU_ASSERT_EQUAL(mproc_connection_recv(ends[0], &value, LIMIT), MPROC_ECLOSED);
+    mproc_connection_close(ends[0]);
+    mproc_connection_close(carrier[0]);
+    mproc_connection_close(carrier[1]);
 }
 
 /* ---- a full bag ------------------------------------------------------------------------------ */
@@ -136,10 +174,10 @@ static int fill_bag(const mproc_args *args)
         limit_fds(100);
         CHILD_CHECK(getuid() != 0 || setuid(65534) == 0); // root may do without the limit
     }
-    size_t n_fds = count_fds();
+    size_t n_fds = native_count();
     size_t n = fill(handles, ends[1], &error);
     CHILD_CHECK(error == expected && n > 50);
-    CHILD_CHECK(count_fds() == n_fds);
+    CHILD_CHECK(native_count() == n_fds);
     native_close(native_open(handles[0]));
     native_close(native_open(handles[n - 1]));
     // What is in the middle goes, too, though others must be moved for that.
@@ -279,18 +317,19 @@ static void *juggle(void *arg)
 static void test_handle_limits__threads(void)
 {
     pthread_t threads[N_THREADS];
-    size_t before = count_fds();
+    size_t before = native_count();
     for (int i = 0; i < N_THREADS; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, juggle, NULL), 0);
     }
     for (int i = 0; i < N_THREADS; i++) {
         CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
     }
-    CU_ASSERT_EQUAL(count_fds(), before);
+    CU_ASSERT_EQUAL(native_count(), before);
 }
 
 static const testlib_case cases[] = {
     {"table_is_full", test_handle_limits__table_is_full},
+    {"no_room_for_an_end", test_handle_limits__no_room_for_an_end},
     {"bag_is_full", test_handle_limits__bag_is_full},
     {"user_has_no_more", test_handle_limits__user_has_no_more},
     {"descriptors_are_closed", test_handle_limits__descriptors_are_closed},

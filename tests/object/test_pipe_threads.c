@@ -10,6 +10,7 @@
 #include "family/sleep.h"
 #include "mproc/mproc.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -23,6 +24,8 @@ static uint64_t
 static uint64_t n_each; /* messages of a sender */
 static uint64_t
     n_taken; /* so many a receiver takes before it goes away; UINT64_MAX: all that come */
+
+static mproc_pipe_options options;
 
 struct worker {
     pthread_t thread;
@@ -89,6 +92,16 @@ static void take(struct worker *self, const mproc_value *value)
     self->sum += number;
 }
 
+/** Wait in the system's call; then whatever is there is there at once. */
+static mproc_timeout poll_it(const mproc_connection *connection)
+{
+    mproc_os_handle handle = -1;
+    CHILD_CHECK(mproc_connection_handle(connection, &handle) == 0);
+    struct pollfd item = {.fd = (int)handle, .events = POLLIN};
+    CHILD_CHECK(poll(&item, 1, -1) == 1 && (item.revents & POLLNVAL) == 0);
+    return MPROC_NOWAIT;
+}
+
 /** Until nobody is there to send more, or enough has come. */
 static void receive_all(struct worker *self)
 {
@@ -106,7 +119,11 @@ static void receive_all(struct worker *self)
             CHILD_CHECK(rc < 0); // none is as small; it stays
             continue;
         }
-        rc = mproc_connection_recv(self->connection, &value, random & 8 ? BRIEF : MPROC_FOREVER);
+        mproc_timeout timeout = random & 8 ? BRIEF : MPROC_FOREVER;
+        if (options.kernel && random & 16) {
+            timeout = poll_it(self->connection);
+        }
+        rc = mproc_connection_recv(self->connection, &value, timeout);
         if (rc == 0) {
             take(self, &value);
             mproc_value_clear(&value);
@@ -135,7 +152,7 @@ static void run_threads(void)
     uint64_t sum[2] = {0, 0};
     int64_t slice = mproc__slice_ns;
     mproc__slice_ns = INT64_MAX / 4; // nothing rests on slices as long as nobody dies
-    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &options), 0);
     slots = calloc((size_t)(N_EACH * n_each), sizeof(*slots));
     CU_ASSERT_PTR_NOT_NULL_FATAL(slots);
     for (size_t i = 0; i < N_THREADS; i++) {
@@ -179,6 +196,15 @@ static void test_pipe__threads_go_away(void)
     }
 }
 
+/** The same with pipes that the system can wait for. */
+static void test_pipe__threads_wait_in_the_systems_calls(void)
+{
+    options.kernel = true;
+    test_pipe__threads_hand_over_plain_memory();
+    test_pipe__threads_go_away();
+    options.kernel = false;
+}
+
 static void child(int argc, char **argv)
 {
     (void)argc;
@@ -192,6 +218,7 @@ static void child(int argc, char **argv)
 static const testlib_case cases[] = {
     {"threads_hand_over_plain_memory", test_pipe__threads_hand_over_plain_memory},
     {"threads_go_away", test_pipe__threads_go_away},
+    {"threads_wait_in_the_systems_calls", test_pipe__threads_wait_in_the_systems_calls},
 };
 
 TESTLIB_MAIN_CHILD("object.pipe_threads", cases, child)

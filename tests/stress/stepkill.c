@@ -118,6 +118,26 @@ static long find_stride(const stepper *s, uint64_t place)
     }
 }
 
+static bool have_common_divisor(long a, long b)
+{
+    while (b != 0) {
+        long rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a > 1;
+}
+
+/* From one of n instructions to the next: so far that each has its turn, and the first ones are spread over all. */
+static long find_leap(long n)
+{
+    long leap = n * 5 / 8 + 1;
+    while (have_common_divisor(n, leap)) {
+        leap++;
+    }
+    return leap;
+}
+
 static void kill_all(uint64_t place)
 {
     uint64_t shared = victim_share();
@@ -128,9 +148,12 @@ static void kill_all(uint64_t place)
     int64_t begin = testlib_now();
     kill_one(&s, shared, place, -1, &before);
     long stride = find_stride(&s, place);
-    for (long k = stride == 1 ? 0 : (long)(testlib_random() % (uint32_t)stride); k < s.length;
-         k += stride) {
-        kill_one(&s, shared, place, k, &before);
+    bool is_whole = stride == 1; // then there may be less time than that takes
+    long first = (long)(testlib_random() % (uint32_t)(is_whole ? s.length : stride));
+    long leap = is_whole ? find_leap(s.length) : stride;
+    long n_turns = is_whole ? s.length : (s.length - first + stride - 1) / stride;
+    for (long i = 0; testlib_goes_on(i, n_turns); i++) {
+        kill_one(&s, shared, place, (first + i * leap) % s.length, &before);
     }
     printf("%ld instructions, every %ld., %ld kills in %.1f s; survivors go on after at "
            "most %.1f ms, %ld over 100 ms ... ",

@@ -210,7 +210,8 @@ static void check_storm(size_t max_items)
     for (size_t i = 0; i < MPROC__COUNT(all); i++) {
         all[i] = start_one(i);
     }
-    for (long i = 0; i < n_kills; i++) {
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         uint32_t which = testlib_random() % MPROC__COUNT(all);
         let_work(&shm->n_taken, testlib_random() % 40);
         pass_time(50000);
@@ -228,7 +229,7 @@ static void check_storm(size_t max_items)
     }
     CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
     check_producers();
-    printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", n_kills, shm->n_taken,
+    printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", n_killed, shm->n_taken,
            (double)shm->longest_ns / 1e6);
     mproc_queue_close(queue);
     mproc_block_close(block);
@@ -324,13 +325,14 @@ static void test_queue_storm__of_leaseholders(void)
     for (size_t i = 0; i < N_CONSUMERS; i++) {
         all[i] = start_worker();
     }
-    for (uint32_t i = 0; i < n_kills; i++) {
+    uint32_t n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         CU_ASSERT_FATAL(n_tasks + TASKS_A_KILL < MOST_TASKS);
         put_tasks(n_tasks, n_tasks + TASKS_A_KILL);
         n_tasks += TASKS_A_KILL;
         pass_time(300000);
-        kill_one(all[i % N_CONSUMERS]);
-        all[i % N_CONSUMERS] = start_worker();
+        kill_one(all[n_killed % N_CONSUMERS]);
+        all[n_killed % N_CONSUMERS] = start_worker();
     }
     CU_ASSERT_EQUAL(mproc_queue_join(queue, LIMIT), 0);
     CU_ASSERT_EQUAL(mproc_queue_task_done(queue), MPROC_ESTATE);
@@ -339,7 +341,7 @@ static void test_queue_storm__of_leaseholders(void)
     for (size_t i = 0; i < N_CONSUMERS; i++) {
         CU_ASSERT_EQUAL(end_of(all[i]), 0);
     }
-    check_tasks(tasks, n_tasks, n_kills);
+    check_tasks(tasks, n_tasks, n_killed);
     mproc_queue_close(queue);
     mproc_block_close(block);
     const belongings after = take_stock();

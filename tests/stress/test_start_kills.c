@@ -41,7 +41,7 @@ static void test_start_kills__random_instants(void)
     mproc_block *block = make_words(1);
     CU_ASSERT_EQUAL(end_of(start(work, MPROC_ARGS(block, mproc_bytes_of(NULL, 0)))), 3);
     belongings before = take_stock();
-    for (long i = testlib_count(20, 1000); i > 0; i--) {
+    for (long i = 0; testlib_goes_on(i, testlib_count(20, 1000)); i++) {
         start_and_kill(block);
     }
     belongings after = take_stock();
@@ -62,7 +62,7 @@ static void test_start_kills__ready_children(void)
     const mproc_args *args = MPROC_ARGS(block, mproc_bytes_of(bytes, sizeof(bytes)));
     CU_ASSERT_EQUAL(end_of(start(work, args)), 0);
     belongings before = take_stock();
-    for (long i = testlib_count(20, 1000); i > 0; i--) {
+    for (long i = 0; testlib_goes_on(i, testlib_count(20, 1000)); i++) {
         CU_ASSERT_EQUAL(end_of(start(work, args)), 0);
         pass_time(START_NS / 10);
         int64_t pid = pid_of_member("ready", 0);

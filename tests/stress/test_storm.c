@@ -159,14 +159,16 @@ static void let_work(struct storm_shm *shm, uint32_t count)
     }
 }
 
-static void storm(uint64_t shared, long n_kills)
+/** How many kills it were. */
+static long storm(uint64_t shared, long n_kills)
 {
     struct storm_shm *shm = mproc__block_at(shared);
     mproc_process *workers[N_WORKERS];
     for (int i = 0; i < N_WORKERS; i++) {
         workers[i] = start_worker(shared);
     }
-    for (long i = 0; i < n_kills; i++) {
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         uint32_t which = testlib_random() % N_WORKERS;
         let_work(shm, testlib_random() % 60);
         CU_ASSERT_EQUAL(mproc_process_kill(workers[which]), 0);
@@ -174,7 +176,7 @@ static void storm(uint64_t shared, long n_kills)
         CU_ASSERT(code == -9 || code == -15); // SIGKILL; TerminateProcess
         const char *wrong = check_family();
         if (wrong != NULL) {
-            printf("kill %ld: %s ... ", i, wrong);
+            printf("kill %ld: %s ... ", n_killed, wrong);
             CU_FAIL_FATAL("a family that is not whole");
         }
         workers[which] = start_worker(shared);
@@ -183,6 +185,7 @@ static void storm(uint64_t shared, long n_kills)
     for (int i = 0; i < N_WORKERS; i++) {
         CU_ASSERT_EQUAL(victim_join(workers[i]), 0);
     }
+    return n_killed;
 }
 
 static void test_storm__random_kills(void)
@@ -199,7 +202,7 @@ static void test_storm__random_kills(void)
     }
     const check_figures before = check_read();
     long n_kills = testlib_count(100, 10000);
-    storm(shared.offset, n_kills);
+    n_kills = storm(shared.offset, n_kills);
     printf("%ld kills, %u operations, the longest %.1f ms ... ", n_kills, shm->n_operations,
            (double)shm->longest_ns / 1e6);
     mproc__member_sweep();

@@ -249,7 +249,8 @@ static void test_sync_storm__random_kills(void)
     for (size_t i = 0; i < N_WORKERS; i++) {
         workers[i] = start_worker();
     }
-    for (long i = 0; i < n_kills; i++) {
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         uint32_t which = testlib_random() % N_WORKERS;
         let_work(&shm->n_operations, testlib_random() % 40);
         pass_time(50000);
@@ -260,9 +261,9 @@ static void test_sync_storm__random_kills(void)
     for (size_t i = 0; i < N_WORKERS; i++) {
         CU_ASSERT_EQUAL(end_of(workers[i]), 0);
     }
-    check_all((uint32_t)n_kills);
-    printf("%ld kills, %u operations, %u locks of the dead, the longest call %.1f ms ... ", n_kills,
-           shm->n_operations, shm->n_owner_died, (double)shm->longest_ns / 1e6);
+    check_all((uint32_t)n_killed);
+    printf("%ld kills, %u operations, %u locks of the dead, the longest call %.1f ms ... ",
+           n_killed, shm->n_operations, shm->n_owner_died, (double)shm->longest_ns / 1e6);
     close_all();
     const belongings after = take_stock();
     check_belongings(&before, &after);
@@ -304,7 +305,8 @@ static void test_sync_storm__parties_are_killed(void)
     for (size_t i = 0; i < N_PARTIES; i++) {
         parties[i] = start(meet, MPROC_ARGS(barrier, block));
     }
-    for (long i = 0; i < n_kills; i++) {
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
         uint32_t which = testlib_random() % N_PARTIES;
         let_work(&shm->n_operations, testlib_random() % 40);
         pass_time(50000);
@@ -318,7 +320,7 @@ static void test_sync_storm__parties_are_killed(void)
         CU_ASSERT_EQUAL(end_of(parties[i]), 0);
     }
     CU_ASSERT(shm->n_rounds > 0);
-    printf("%ld kills, %u rounds ... ", n_kills, shm->n_rounds);
+    printf("%ld kills, %u rounds ... ", n_killed, shm->n_rounds);
     mproc_barrier_close(barrier);
     mproc_block_close(block);
     const belongings after = take_stock();

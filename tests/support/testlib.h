@@ -66,6 +66,16 @@ void testlib_skip(const char *reason);
 /** How often to repeat: `everyday` times, or `whole` times under ./dev stress. */
 long testlib_count(long everyday, long whole);
 
+/**
+ * Whether to repeat once more: `done` times it has been done, of `wanted`. Where MPROC_STRESS_SECONDS says how
+ * long the executable may take, each case has its share of that: then it ends sooner, at least once done, and
+ * says so.
+ */
+bool testlib_goes_on(long done, long wanted);
+
+/** Whether the share of the case that runs is used up, for who does not count. */
+bool testlib_time_is_up(void);
+
 /** Pseudo-random numbers; the seed is MPROC_TEST_SEED or the time, and is printed at first use. */
 uint32_t testlib_random(void);
 
