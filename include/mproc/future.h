@@ -61,7 +61,8 @@ typedef struct mproc_task_options {
     /**
      * How long the task may take once it was begun, in nanoseconds; 0: as long as it takes. Then its worker
      * is killed and replaced, and the task reports MPROC_ETIMEDOUT or is run again. Of workers that are
-     * threads: MPROC_ENOTSUP.
+     * threads: MPROC_ENOTSUP. A task that runs inside of another one, which waits for it, has all the time it
+     * likes.
      */
     mproc_timeout timeout;
     int retries;       /**< how often it is run again when its worker dies or its time is up */

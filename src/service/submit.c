@@ -71,7 +71,9 @@ static int write_cold(mproc__tasks *tasks, uint32_t index, const mproc_task_opti
     }
     if (is_needed) {
         cold->timeout_ns = options->timeout;
-        cold->retries = (uint32_t)options->retries;
+        cold->retries = (uint32_t)options->retries <= MPROC__RETRIES_MAX
+                            ? (uint32_t)options->retries
+                            : MPROC__RETRIES_MAX;
         cold->retry_delay_ns = options->retry_delay;
         (void)snprintf(cold->name, sizeof(cold->name), "%.63s",
                        options->name != NULL ? options->name : "");
@@ -299,39 +301,63 @@ void mproc__future_release(mproc_future *future)
 
 /* ---- the next of many -------------------------------------------------------------------------- */
 
+/** Look once. 1; 0: none is done; MPROC_ENOENT: nor will be. */
+static int look_for_next(mproc__client *client, void *owner, mproc_future **ret_future,
+                         const mproc__party **ret_party)
+{
+    mproc__clients_lock();
+    mproc__owned *owned = mproc__client_owned_locked(client, owner, false);
+    if (owned == NULL || owned->party.first == NULL) {
+        mproc__client_drain_locked(client);
+    }
+    mproc_future *future = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
+    bool is_vain = future == NULL && (owned == NULL || owned->party.n_awaited == 0);
+    *ret_party = owned != NULL ? &owned->party : NULL;
+    mproc__clients_unlock();
+    *ret_future = future;
+    return future != NULL ? 1
+           : is_vain      ? mproc__fail_shortly(MPROC_ENOENT, "no task is under way")
+                          : 0;
+}
+
+/** Look at the port's stack for a while; whether something has been pushed. */
+static bool spin_for_next(const mproc__client *client)
+{
+    if (client->port == MPROC__NO_PORT) {
+        return false;
+    }
+    const uint32_t *done = &mproc__port_at(&client->tasks, client->port)->done;
+    uint32_t seen = mproc__load32_acquire(done);
+    return (seen & MPROC__TASK_INDEX) != 0 || mproc__spin(done, seen);
+}
+
 int mproc__client_next(mproc__client *client, void *owner, mproc__deadline deadline,
                        mproc_future **ret_future)
 {
     int rc = mproc__family_enter();
-    while (rc >= 0) {
+    for (bool must_watch = false; rc >= 0;) {
+        const mproc__party *party;
         uint32_t *stir = mproc__stir_mine();
         uint32_t seen = mproc__load32_acquire(stir);
-        mproc__client_watch(client);
-        mproc__fence(); // S1 in stir.h
-        mproc__clients_lock();
-        mproc__client_drain_locked(client);
-        mproc__owned *owned = mproc__client_owned_locked(client, owner, false);
-        mproc_future *future = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
-        bool is_vain = future == NULL && (owned == NULL || owned->party.n_awaited == 0);
-        mproc__clients_unlock();
-        if (future != NULL) {
-            *ret_future = future;
-            return MPROC_OK;
+        if (must_watch) {
+            mproc__client_watch(client);
+            mproc__fence(); // S1 in stir.h
         }
-        if (is_vain) {
-            return mproc__fail_shortly(MPROC_ENOENT, "no task is under way");
+        rc = look_for_next(client, owner, ret_future, &party);
+        if (rc != 0) {
+            return rc < 0 ? rc : MPROC_OK;
         }
-        if (mproc__client_help(client, &owned->party)) {
+        if (mproc__client_help(client, party)) {
             continue;
         }
         rc = mproc__client_check(client);
-        if (rc < 0) {
-            return rc;
+        if (rc >= 0 && mproc__deadline_passed(deadline)) {
+            rc = mproc__fail_shortly(MPROC_ETIMEDOUT, "timed out; no task has ended");
+        } else if (rc >= 0 && !must_watch) {
+            must_watch = !spin_for_next(client);
+        } else if (rc >= 0) {
+            mproc__stir_await(stir, seen, deadline);
         }
-        if (mproc__deadline_passed(deadline)) {
-            return mproc__fail_shortly(MPROC_ETIMEDOUT, "timed out; no task has ended");
-        }
-        mproc__stir_await(stir, seen, deadline);
     }
     return rc;
 }

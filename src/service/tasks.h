@@ -181,15 +181,19 @@ struct mproc__slot_shm {
 
 _Static_assert(sizeof(struct mproc__slot_shm) == 128, "two cache lines");
 
+/** The most retries. In the bits above: the posting, + 1, that was the last one to cost one. */
+#define MPROC__RETRIES_MAX 0x7fffffu
+#define MPROC__RETRIES_BITS 23
+
 /** What few tasks need; there once one of the same segment has asked for it. */
 struct mproc__cold_shm {
     int64_t timeout_ns;
     int64_t retry_delay_ns;
-    int64_t due_ns; /**< of DELAYED ones */
-    uint64_t
-        retries; /**< left; in the high half the posting, + 1, that was the last one to cost one */
-    int64_t submitted_ns, started_ns, ended_ns; /**< of those that are TIMED */
-    uint64_t worker; /**< likewise: its process << 32 | the thread's number */
+    int64_t due_ns;         /**< of DELAYED ones */
+    uint32_t retries;       /**< left, see MPROC__RETRIES_MAX */
+    uint32_t worker_thread; /**< of those that are TIMED, as the rest up to the name */
+    int64_t submitted_ns, started_ns, ended_ns;
+    uint64_t worker_pid;
     char name[64];
 };
 

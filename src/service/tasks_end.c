@@ -122,15 +122,16 @@ int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late)
 /** Use up a retry, once for each posting: who dies at it has paid, and who buries him need not. */
 static bool pay(struct mproc__cold_shm *cold, uint64_t word)
 {
-    uint64_t left = cold->retries & UINT32_MAX;
-    uint64_t posting = ((word & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) + 1;
-    if (cold->retries >> 32 == posting) {
+    uint32_t left = cold->retries & MPROC__RETRIES_MAX;
+    uint32_t posting = (((uint32_t)word & MPROC__TASK_POSTING) >> MPROC__TASK_POSTING_SHIFT) + 1;
+    if (cold->retries >> MPROC__RETRIES_BITS == posting) {
         return true;
     }
     if (left == 0) {
         return false;
     }
-    mproc__store64_release(&cold->retries, posting << 32 | (left - 1)); /* COMMIT */
+    mproc__store32_release(&cold->retries,
+                           posting << MPROC__RETRIES_BITS | (left - 1)); /* COMMIT */
     return true;
 }
 
@@ -179,10 +180,16 @@ static void set_deadline(mproc__tasks *tasks, uint32_t w, uint32_t index)
     }
 }
 
+/** A task inside of another one has none: to kill its worker would be to kill the other one. */
+static bool has_deadline(const mproc__tasks *tasks, uint32_t w, const struct mproc__slot_shm *slot)
+{
+    return (slot->flags & MPROC__TASK_HAS_TIMEOUT) != 0 && tasks->workers[w].n_nested == 0;
+}
+
 bool mproc__task_start(mproc__tasks *tasks, uint32_t w, uint32_t index)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
-    if (slot->flags & MPROC__TASK_HAS_TIMEOUT) {
+    if (has_deadline(tasks, w, slot)) {
         set_deadline(tasks, w, index);
     }
     uint64_t old = mproc__load64_relaxed(&slot->state);
@@ -199,10 +206,9 @@ bool mproc__task_start(mproc__tasks *tasks, uint32_t w, uint32_t index)
 bool mproc__task_finish(mproc__tasks *tasks, uint32_t w, uint32_t index, int status)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
-    bool has_timeout = (slot->flags & MPROC__TASK_HAS_TIMEOUT) != 0;
     bool is_local = tasks->shm->rule.is_local != 0;
     slot->status = status;
-    if (has_timeout) {
+    if (has_deadline(tasks, w, slot)) {
         mproc__store64_release((uint64_t *)&tasks->workers[w].deadline_ns, 0);
     }
     if (status < 0 && (slot->flags & MPROC__TASK_RETRY_ERRORS) != 0 &&

@@ -176,8 +176,8 @@ void mproc__tracing_tell(mproc__tasks *tasks, uint32_t index)
         .returned = now,
         .client_pid = mplat_pid(),
         .client_thread = mplat_thread_number(),
-        .worker_pid = (int64_t)(cold->worker >> 32),
-        .worker_thread = (uint32_t)cold->worker,
+        .worker_pid = (int64_t)cold->worker_pid,
+        .worker_thread = cold->worker_thread,
         .status = slot->status,
     };
     mproc__tracer_task(tracer, &task);

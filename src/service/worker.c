@@ -123,7 +123,8 @@ static void time_it(struct worker *self, uint32_t index, bool is_end)
     if (cold != NULL && is_end) {
         cold->ended_ns = mplat_now();
     } else if (cold != NULL) {
-        cold->worker = (uint64_t)mplat_pid() << 32 | mplat_thread_number();
+        cold->worker_pid = (uint64_t)mplat_pid();
+        cold->worker_thread = mplat_thread_number();
         cold->started_ns = mplat_now();
     }
 }
@@ -147,10 +148,6 @@ static void do_task(struct worker *self, uint32_t index)
 bool mproc__worker_help(uint32_t index, uint64_t record)
 {
     struct worker *self = here;
-    const struct mproc__slot_shm *slot = mproc__slot_at(self->tasks, index);
-    if ((slot->flags & MPROC__TASK_HAS_TIMEOUT) != 0) {
-        return false;
-    }
     mproc__store32_release(&self->shm->n_nested, self->shm->n_nested + 1); // T3
     bool is_taken = mproc__task_take(self->tasks, self->index, index, record);
     if (is_taken) {

@@ -13,7 +13,7 @@ bool mproc__worker_is_here(const mproc__tasks *tasks);
 /**
  * In such a thread: run a task inside of the present one if nobody has begun it.
  *
- * @return whether it was run; if not, somebody else has begun it, or it is one that may have to be killed
+ * @return whether it was run; if not, somebody else has begun it
  */
 bool mproc__worker_help(uint32_t index, uint64_t record);
 
