@@ -351,11 +351,8 @@ static int halve(const void *in, void *out, const mproc_args *args)
 
 static void run_array(mproc__hold hold)
 {
-    if (setjmp(grave) != 0) {
-        mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
-        return;
-    }
     mproc__chunk_run run;
+    state = 0;
     CU_ASSERT(mproc__chunk_enter(&run, hold.offset, &state) == 0);
     CU_ASSERT(mproc__chunk_run_array(&run, (mproc__function)halve) == 0);
 }
@@ -386,8 +383,13 @@ static void test_chunk__runs_elements(void)
     }
     const mproc__chunk_elements elements = {.in = in, .in_size = 4, .out_size = 8, .has_out = true};
     CU_ASSERT_FATAL(mproc__chunk_make_array(&plan, &elements, &args, 200, &hold) == 0);
-    dies_at = 99;
+    // A jump would leak what a death does not: so it ends after 98, and what is left looks as if 99 had begun.
+    leaves_at = 98;
     run_array(hold);
+    struct mproc__chunk_shm *shm = mproc__block_at(hold.offset);
+    shm->progress |= MPROC__CHUNK_BEGUN;
+    n_calls[99]++;
+    mproc__chunk_bury(hold.offset, MPROC_EWORKERDIED, &death);
     run_array(hold);
     check_array_errors(hold);
     for (int i = 0; i < 200; i++) {
