@@ -49,7 +49,7 @@ static int make_block(const mproc__chunk_plan *plan, const struct needs *needs, 
     const uint64_t room = (plan->flags & MPROC__CHUNK_NO_RESULTS)
                               ? 64
                               : (uint64_t)count * MPROC__CODEC_PLAIN_MAX + 64;
-    const uint64_t size = sizeof(struct mproc__chunk_shm) + needs->size + 2 * 64 + data_size + room;
+    const uint64_t size = sizeof(struct mproc__chunk_shm) + needs->size + 128 + data_size + room;
     MPROC__CHECK(count > 0 && count <= MPROC__CHUNK_MAX_ITEMS);
     if (needs->n_objects > UINT32_MAX - MPROC__CHUNK_REGIONS || size < data_size) {
         return mproc__fail(MPROC_ETOOBIG, "%zu items together are too large", count);

@@ -275,6 +275,7 @@ static int make_room(mproc_iterator *it, const char *name)
     return MPROC_OK;
 }
 
+// NOLINTNEXTLINE(readability-function-size): as many parameters as Python's function has
 static int begin(mproc_pool *pool, mproc_task_fn fn, mproc_source_fn source, void *source_arg,
                  const mproc_map_options *options, bool is_ordered, mproc_iterator **ret_iterator)
 {

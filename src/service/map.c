@@ -27,6 +27,7 @@ static void collect(mproc__feed *feed, const mproc__piece *piece)
     mproc__piece_collect(&feed->job, &feed->gather, piece);
 }
 
+// NOLINTNEXTLINE(readability-function-size): as many parameters as Python's function has
 static int run(mproc_pool *pool, mproc_task_fn fn, const mproc_args *items, mproc_value *results,
                uint32_t flags, const mproc_map_options *options, mproc_timeout timeout)
 {

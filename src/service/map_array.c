@@ -85,6 +85,7 @@ static size_t limit_chunk(const struct array_map *map, size_t chunk_size)
     return chunk_size < most ? chunk_size : most;
 }
 
+// NOLINTNEXTLINE(readability-function-size): as many parameters as Python's function has
 int mproc_pool_map_array(mproc_pool *pool, mproc_element_fn fn, mproc_elements in,
                          mproc_elements out, size_t count, const mproc_args *args,
                          const mproc_map_options *options, mproc_timeout timeout)
@@ -147,6 +148,7 @@ static void collect_range(mproc__feed *feed, const mproc__piece *piece)
     feed->gather.n_ended += piece->count - 1;
 }
 
+// NOLINTNEXTLINE(readability-function-size): as many parameters as Python's function has
 int mproc_pool_for(mproc_pool *pool, mproc_range_fn fn, int64_t begin, int64_t end,
                    const mproc_args *args, const mproc_map_options *options, mproc_timeout timeout)
 {

@@ -74,7 +74,7 @@ static uint32_t put_scalars(uint64_t *small, uint64_t *more, const mproc_value *
 static size_t size_of(uint32_t descriptor)
 {
     if ((descriptor & MPROC__FORM_MASK) == MPROC__FORM_SCALARS) {
-        return (descriptor >> COUNT_SHIFT & TYPE_MASK) * 8;
+        return (size_t)(descriptor >> COUNT_SHIFT & TYPE_MASK) * 8;
     }
     return descriptor >> MPROC__FORM_SHIFT;
 }

@@ -5,6 +5,7 @@
 #include "service/pieces.h"
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/compiler.h"
 #include "base/status.h"
 #include "service/progress.h"
@@ -292,6 +293,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
         return MPROC_OK;
     }
     const size_t n_pieces = (feed->n_items - 1) / feed->job.chunk_size + 1;
+    MPROC__CHECK(feed->capacity > 0);
     feed->capacity = n_pieces < feed->capacity ? n_pieces : feed->capacity;
     line.pieces = mproc__calloc(feed->capacity, sizeof(*line.pieces));
     if (line.pieces == NULL) {
