@@ -60,8 +60,8 @@ struct
 struct mproc__pool_local {
     struct mproc__object_local face;
     struct mproc__supervisor
-        *supervisor;              /**< of the creator's handle, in the creator only; else NULL */
-    void *client; /**< struct mproc__client; NULL: it has given it no task yet. Atomic */
+        *supervisor; /**< of the creator's handle, in the creator only; else NULL */
+    void *client;    /**< struct mproc__client; NULL: it has given it no task yet. Atomic */
 };
 
 /** The local part of a handle. 0 or MPROC_ENOMEM. */
