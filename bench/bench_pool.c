@@ -271,6 +271,52 @@ static void add_files(bench *b)
              0, "OpenMP for");
 }
 
+static bench_figure figure_of(const char *subject, const char *what)
+{
+    char name[sizeof jobs[0].name];
+    snprintf(name, sizeof name, "%s, %s", subject, what);
+    for (size_t i = 0; i < n_jobs; i++) {
+        if (strcmp(jobs[i].name, name) == 0) {
+            return (bench_figure){jobs[i].probe, 0};
+        }
+    }
+    return (bench_figure){0}; // it was not there when this was built
+}
+
+static void add_targets(bench *b)
+{
+    static const struct {
+        double limit;
+        bool is_least;
+        const char *what, *above, *below;
+    } targets[] = {
+        {1, true, "empty tasks", "mproc", "GThreadPool"},
+        {1, true, "empty tasks", "mproc", "apr_thread_pool"},
+        {100, true, "empty tasks", "mproc", "Python apply_async"},
+        {2, true, "empty tasks", "mproc map", "OpenMP tasks"},
+        {3, true, "empty tasks", "mproc map", "Python map"},
+        {6, true, "empty tasks", "mproc map_array", "OpenMP tasks"},
+        {6, true, "empty tasks", "mproc for", "OpenMP tasks"},
+        {20, true, "empty tasks", "mproc imap_unordered", "Python imap_unordered"},
+        {1, false, "at once", "mproc", "Open MPI"},
+        {1.2, false, "after a pause", "mproc", "apr_thread_pool"},
+        {1.1, false, "files", "mproc", "OpenMP for"},
+        {1, false, "files", "mproc", "xargs -P2 -n64"},
+        {1, false, "files", "mproc", "Python map"},
+    };
+    static char texts[sizeof targets / sizeof targets[0]][96]; // they must stay
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        bench_figure above = figure_of(targets[i].above, targets[i].what);
+        bench_figure below = figure_of(targets[i].below, targets[i].what);
+        snprintf(texts[i], sizeof texts[i], "%s: %s / %s", targets[i].what, targets[i].above,
+                 targets[i].below);
+        if (above.probe && below.probe) {
+            (targets[i].is_least ? bench_add_least_target
+                                 : bench_add_target)(b, targets[i].limit, texts[i], above, below);
+        }
+    }
+}
+
 static void close_all(void)
 {
     pool_close_files();
@@ -288,6 +334,7 @@ static void build(bench *b)
     add_payload(b, POOL_MIB, "1 MiB");
     add_stop(b);
     add_files(b);
+    add_targets(b);
     bench_at_end(b, close_all);
 }
 
