@@ -257,6 +257,29 @@ static int task_nest(const mproc_args *args, mproc_value *result)
     return rc;
 }
 
+/** A task of the same pool, with a time limit, in a task. */
+static int task_wait_for_timed(const mproc_args *args, mproc_value *result)
+{
+    const mproc_task_options options = {.timeout = LIMIT};
+    mproc_pool *pool;
+    mproc_future *future = NULL;
+    mproc_value inner = {0};
+    int rc = MPROC_UNPACK(args, &pool);
+    rc = rc < 0 ? rc : mproc_pool_apply_async(pool, task_add, MPROC_ARGS(20, 1), &options, &future);
+    rc = rc < 0 ? rc : mproc_future_get(future, &inner, MPROC_FOREVER);
+    *result = MPROC_VALUE(2 * inner.as.integer);
+    mproc_future_close(future);
+    return rc;
+}
+
+/** Nobody else could run it. */
+static void test_pool__one_worker_waits_for_a_timed_task(void)
+{
+    mproc_pool *pool = make_pool(1);
+    CU_ASSERT_EQUAL(result_of(submit(pool, task_wait_for_timed, MPROC_ARGS(pool))), 42);
+    mproc_pool_close(pool);
+}
+
 static void test_pool__has_pools_inside(void)
 {
     mproc_pool *pool = make_pool(2);
@@ -391,6 +414,7 @@ static const testlib_case cases[] = {
     {"is_shut_down_from_elsewhere", test_pool__is_shut_down_from_elsewhere},
     {"is_used_by_its_own_workers", test_pool__is_used_by_its_own_workers},
     {"worker_does_not_wait_for_itself", test_pool__worker_does_not_wait_for_itself},
+    {"one_worker_waits_for_a_timed_task", test_pool__one_worker_waits_for_a_timed_task},
     {"has_pools_inside", test_pool__has_pools_inside},
     {"workers_have_state_and_place", test_pool__workers_have_state_and_place},
     {"of_threads", test_pool__of_threads},
