@@ -158,6 +158,7 @@ static void add_pythons(bench *b, unsigned parts, const char *what, const struct
 }
 
 /* Its ranks never sleep. */
+// NOLINTNEXTLINE(readability-function-size): each is a word of the request
 static void add_mpi(bench *b, const char *subject, unsigned parts, const char *what,
                     const char *verb, size_t size, long number, size_t n_figures)
 {

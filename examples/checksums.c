@@ -98,8 +98,9 @@ static void print_table(const struct file_list *list, const struct file_summary 
     for (size_t n = 0; n < LARGEST && n < list->count; n++) {
         size_t best = list->count;
         for (size_t i = 0; i < list->count; i++) {
-            bool is_left = last == list->count || summaries[i].bytes < summaries[last].bytes ||
-                           (summaries[i].bytes == summaries[last].bytes && i > last);
+            const struct file_summary *previous = last < list->count ? &summaries[last] : NULL;
+            bool is_left = previous == NULL || summaries[i].bytes < previous->bytes ||
+                           (summaries[i].bytes == previous->bytes && i > last);
             if (is_left && (best == list->count || summaries[i].bytes > summaries[best].bytes)) {
                 best = i;
             }

@@ -98,8 +98,10 @@ static int run_batch(struct run *run, int64_t *ret_took)
     return rc == 0 ? check(run) : rc;
 }
 
-static int run_probe(const struct pool_probe *probe, size_t count, int64_t slice_ns,
-                     double *ret_values, int (*measure)(void *arg))
+static int run_probe(
+    const struct pool_probe *probe, size_t count, int64_t slice_ns,
+    double *ret_values, // NOLINT(readability-non-const-parameter): `measure` writes there
+    int (*measure)(void *arg))
 {
     struct run run = {.probe = probe, .slice_ns = slice_ns, .ret_values = ret_values};
     run.batch.size = probe->size;

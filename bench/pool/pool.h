@@ -129,8 +129,8 @@ struct file_summary;
 /* Add up what there is to know about the files, see ../../examples/files.h. As a bench_run_fn returns. */
 typedef int (*pool_files_fn)(const struct file_list *list, struct file_summary *ret_total);
 
-int pool_files_alone(const struct file_list *list, struct file_summary *ret_total);
-int pool_files_python(const struct file_list *list, struct file_summary *ret_total);
+int pool_files_alone(const struct file_list *files, struct file_summary *ret_total);
+int pool_files_python(const struct file_list *files, struct file_summary *ret_total);
 int pool_files_xargs(const struct file_list *list, struct file_summary *ret_total);
 int pool_files_openmp(const struct file_list *list, struct file_summary *ret_total);
 int pool_files_mproc(const struct file_list *list, struct file_summary *ret_total);

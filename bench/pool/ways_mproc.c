@@ -83,7 +83,7 @@ static int make_futures(size_t count)
 {
     static size_t room;
     if (count > room) {
-        mproc_future **more = realloc(futures, count * sizeof(*futures));
+        mproc_future **more = realloc(futures, count * sizeof(mproc_future *));
         if (!more) {
             return bench_fail("there is no memory");
         }
@@ -171,7 +171,7 @@ static int map(const struct pool_batch *batch, size_t chunk_size)
     const mproc_map_options options = {.chunk_size = chunk_size};
     mproc_value *items;
     int rc = make_values(batch->count, &items);
-    if (rc != 0) {
+    if (rc != 0 || items == NULL) {
         return rc;
     }
     mproc_value *results = items + batch->count;

@@ -293,8 +293,8 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
         return MPROC_OK;
     }
     const size_t n_pieces = (feed->n_items - 1) / feed->job.chunk_size + 1;
-    MPROC__CHECK(feed->capacity > 0);
     feed->capacity = n_pieces < feed->capacity ? n_pieces : feed->capacity;
+    MPROC__CHECK(feed->capacity > 0);
     line.pieces = mproc__calloc(feed->capacity, sizeof(*line.pieces));
     if (line.pieces == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory for the %zu tasks of a map", feed->capacity);

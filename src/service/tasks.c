@@ -44,7 +44,7 @@ static int add_block(uint64_t pool, uint32_t word, uint64_t size, uint32_t n_wor
 int mproc__tasks_create(uint64_t pool, uint32_t n_workers)
 {
     struct mproc__pool_shm *shm = mproc__block_at(pool);
-    mproc__hold lane;
+    mproc__hold lane = {0, 0};
     mproc__block_open_slots(pool, MPROC__POOL_WORDS);
     shm->n_workers = n_workers;
     shm->initializer = shm->finalizer = MPROC__NO_FUNCTION;

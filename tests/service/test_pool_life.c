@@ -114,7 +114,7 @@ static void test_life__of_many_workers(void)
     mproc_arena_stats before = settled_stats();
     mproc_pool *pool = make_pool(n);
     mproc_block *block = make_words(2);
-    mproc_future **futures = calloc((size_t)n_tasks, sizeof(*futures));
+    mproc_future **futures = calloc((size_t)n_tasks, sizeof(mproc_future *));
     CU_ASSERT_PTR_NOT_NULL_FATAL(futures);
     for (int i = 0; i < n; i++) {
         futures[i] = submit(pool, task_meet, MPROC_ARGS(block));
