@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
+#include <apr_allocator.h>
 #include <apr_file_io.h>
 #include <apr_pools.h>
 #include <apr_thread_mutex.h>
@@ -18,6 +19,8 @@
 #define LONGEST_LINE ((size_t)512)
 
 struct mproc__tracer {
+    apr_allocator_t
+        *allocator; // the pool's own, and ended with it: known here, for who looks for leaks
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex; // guards what follows
     apr_file_t *file;          // NULL: it could not be written to, and is given up
@@ -61,8 +64,12 @@ int mproc__tracer_open(const char *path, bool is_new, mproc__tracer **ret_tracer
     if (tracer == NULL) {
         return mproc__fail(MPROC_ENOMEM, "trace: out of memory");
     }
-    apr_status_t status = apr_pool_create_unmanaged_ex(&tracer->pool, NULL, NULL);
+    apr_status_t status = apr_allocator_create(&tracer->allocator);
     if (status == APR_SUCCESS) {
+        status = apr_pool_create_unmanaged_ex(&tracer->pool, NULL, tracer->allocator);
+    }
+    if (status == APR_SUCCESS) {
+        apr_allocator_owner_set(tracer->allocator, tracer->pool);
         status = apr_thread_mutex_create(&tracer->mutex, APR_THREAD_MUTEX_DEFAULT, tracer->pool);
     }
     if (status == APR_SUCCESS) {
@@ -72,6 +79,8 @@ int mproc__tracer_open(const char *path, bool is_new, mproc__tracer **ret_tracer
         int rc = fail_open(path, status);
         if (tracer->pool != NULL) {
             apr_pool_destroy(tracer->pool);
+        } else if (tracer->allocator != NULL) {
+            apr_allocator_destroy(tracer->allocator);
         }
         mproc__free(tracer);
         return rc;
