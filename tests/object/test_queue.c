@@ -561,9 +561,10 @@ static int get_into(const mproc_args *args)
     mproc_queue *queue;
     size_t capacity;
     size_t size;
-    CHILD_CHECK(MPROC_UNPACK(args, &queue, &capacity) == 0);
+    mproc_timeout timeout;
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &capacity, &timeout) == 0);
     switch_slices_off();
-    return 100 - mproc_queue_get_bytes(queue, buffer, capacity, &size, LIMIT);
+    return 100 - mproc_queue_get_bytes(queue, buffer, capacity, &size, timeout);
 }
 
 /** Wait until getters have noted that they are about to sleep: one, or several. */
@@ -585,15 +586,34 @@ static void test_queue__a_wake_is_passed_on(void)
 {
     mproc_queue *queue;
     CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, NULL), MPROC_OK);
-    mproc_process *small = start(get_into, MPROC_ARGS(queue, (size_t)1));
+    mproc_process *small = start(get_into, MPROC_ARGS(queue, (size_t)1, MPROC_FOREVER));
     CU_ASSERT(await_getters(queue, MPROC__BELL_ONE));
-    mproc_process *large = start(get_into, MPROC_ARGS(queue, (size_t)5));
+    mproc_process *large = start(get_into, MPROC_ARGS(queue, (size_t)5, MPROC_FOREVER));
     CU_ASSERT(await_getters(queue, MPROC__BELL_SEVERAL));
     CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(large), 100);
     // It may have been quicker.
     CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(small), 100 - MPROC_ETOOBIG);
+    mproc_queue_close(queue);
+}
+
+/** Who is woken by an item, and has no time left to wait for those who use the queue, has the next one woken. */
+static void test_queue__who_is_late_passes_it_on(void)
+{
+    mproc_queue *queue;
+    mproc__ring_end end;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, NULL), MPROC_OK);
+    struct mproc__ring_shm *ring = mproc__queue_ring(queue);
+    mproc_process *brief = start(get_into, MPROC_ARGS(queue, (size_t)5, mproc_milliseconds(500)));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_ONE));
+    mproc_process *patient = start(get_into, MPROC_ARGS(queue, (size_t)5, MPROC_FOREVER));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_SEVERAL));
+    CU_ASSERT_EQUAL_FATAL(mproc__ring_get_begin(ring, MPROC__NEVER, &end), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(brief), 100 - MPROC_ETIMEDOUT);
+    mproc__ring_get_end(&end);
+    CU_ASSERT_EQUAL(end_of(patient), 100);
     mproc_queue_close(queue);
 }
 
@@ -615,6 +635,7 @@ static const testlib_case cases[] = {
     {"outlives_who_has_put", test_queue__outlives_who_has_put},
     {"shutdown_wakes_all", test_queue__shutdown_wakes_all},
     {"a_wake_is_passed_on", test_queue__a_wake_is_passed_on},
+    {"who_is_late_passes_it_on", test_queue__who_is_late_passes_it_on},
 };
 
 PROCESS_TEST_MAIN("object.queue", cases)
