@@ -368,6 +368,35 @@ static void test_queue__is_joined(void)
     mproc_queue_close(queue);
 }
 
+/** An item of 3 GiB, if the machine has the memory. */
+static void test_queue__takes_gigabytes(void)
+{
+    const size_t size = (size_t)3 << 30;
+    size_t received = 0;
+    if (testlib_count(0, 1) == 0) {
+        testlib_skip("only at full length");
+        return;
+    }
+    mproc_queue *queue = make(0);
+    unsigned char *data = calloc(1, size);
+    int rc = MPROC_ENOMEM;
+    if (data != NULL) {
+        data[0] = 1;
+        data[size - 1] = 2;
+        rc = mproc_queue_put_bytes(queue, data, size, LIMIT);
+    }
+    if (rc < 0) {
+        CU_ASSERT(rc == MPROC_ENOMEM || rc == MPROC_ENOSPC);
+        testlib_skip("no memory for it");
+    } else {
+        data[0] = data[size - 1] = 0;
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, size, &received, LIMIT), MPROC_OK);
+        CU_ASSERT(received == size && data[0] == 1 && data[size - 1] == 2);
+    }
+    free(data);
+    mproc_queue_close(queue);
+}
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /** Send back what comes, until it is nil. */
@@ -631,6 +660,7 @@ static const testlib_case cases[] = {
     {"takes_many_bytes", test_queue__takes_many_bytes},
     {"is_joined", test_queue__is_joined},
     {"goes_to_and_fro", test_queue__goes_to_and_fro},
+    {"takes_gigabytes", test_queue__takes_gigabytes},
     {"many_put_and_get", test_queue__many_put_and_get},
     {"outlives_who_has_put", test_queue__outlives_who_has_put},
     {"shutdown_wakes_all", test_queue__shutdown_wakes_all},
