@@ -216,6 +216,9 @@ static inline void mproc__ring_put_commit(mproc__ring_end *end)
 /** Give the end back. What is not committed is forgotten. */
 void mproc__ring_put_end(mproc__ring_end *end);
 
+/** After the end was given back: who was woken and leaves room as it is has another one woken. */
+void mproc__ring_pass_room_on(struct mproc__ring_shm *ring);
+
 /** After the end was given back: until there may be room, or time is up. */
 void mproc__ring_await_room(const mproc__ring_end *seen, mproc__deadline deadline);
 

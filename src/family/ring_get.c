@@ -37,6 +37,9 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
                           mproc__ring_end *ret_end)
 {
     int rc = mproc__ring_lock(&ring->get.mutex, deadline);
+    if (rc == MPROC_ETIMEDOUT) {
+        mproc__ring_pass_on(ring); // it may have been woken for a message before that
+    }
     if (rc < 0) {
         return rc;
     }
@@ -303,7 +306,8 @@ void mproc__ring_get_end(mproc__ring_end *end)
     MPROC__KILLPOINT("ring.got");
     if (n > 0) {
         // One large message may make room for many, or for others than the first one woken.
-        uint64_t n_woken = ring->max_bytes != 0 ? UINT64_MAX : n;
+        bool is_by_size = ring->max_bytes != 0 || !ring->may_grow;
+        uint64_t n_woken = is_by_size ? UINT64_MAX : n;
         mproc__bell_ring(&ring->putters, mproc__low32(&ring->head), n_woken, end->notes);
         mproc__gathering_count(&mproc__gathering_gets, &mproc__gathering_puts, n);
     }

@@ -134,6 +134,9 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
                           mproc__ring_end *ret_end)
 {
     int rc = mproc__ring_lock(&ring->put.mutex, deadline);
+    if (rc == MPROC_ETIMEDOUT) {
+        mproc__ring_pass_room_on(ring); // it may have been woken for room before that
+    }
     if (rc < 0) {
         return rc;
     }
@@ -358,12 +361,22 @@ void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadlin
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
 }
 
+static void pass_on(const struct mproc__bell_shm *bell, uint64_t *place)
+{
+    mproc__fence(); // the place has been looked at, by us or by a sleeper who has noted himself since
+    if (mproc__load32_relaxed(&bell->word) != 0) {
+        (void)mplat_wake(mproc__low32(place), 1);
+    }
+}
+
 void mproc__ring_pass_on(struct mproc__ring_shm *ring)
 {
-    mproc__fence(); // the tail has been looked at, by us or by a sleeper who has noted himself since
-    if (mproc__load32_relaxed(&ring->getters.word) != 0) {
-        (void)mplat_wake(mproc__low32(&ring->tail), 1);
-    }
+    pass_on(&ring->getters, &ring->tail);
+}
+
+void mproc__ring_pass_room_on(struct mproc__ring_shm *ring)
+{
+    pass_on(&ring->putters, &ring->head);
 }
 
 void mproc__ring_call(struct mproc__ring_shm *ring)

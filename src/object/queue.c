@@ -96,6 +96,9 @@ int mproc__queue_put(mproc_queue *queue, mproc__message *messages, size_t count,
         rc = put_some(&end, messages + *ret_count, count - *ret_count, &n);
         mproc__ring_put_end(&end);
         *ret_count += n;
+        if (rc < 0) {
+            mproc__ring_pass_room_on(mproc__queue_ring(queue)); // it is still there
+        }
         if (rc < 0 || *ret_count == count) {
             return rc;
         }

@@ -2,6 +2,10 @@
 /*
  * test_pipe.c: messages through mproc_pipe, between threads and processes.
  */
+#include "family/bell.h"
+#include "family/block.h"
+#include "family/pipe.h"
+#include "object/connection.h"
 #include "object/pipe_test.h"
 
 #include <stdlib.h>
@@ -389,7 +393,7 @@ static void test_pipe__many_have_the_same_end(void)
 
 /* ---- wakes ----------------------------------------------------------------------------------- */
 
-enum manner { POLLS, REFUSES, RECEIVES };
+enum manner { POLLS, REFUSES, RECEIVES, SENDS };
 
 /** Nothing but a wake ends the sleep of this process. */
 static int await_one(const mproc_args *args)
@@ -404,6 +408,8 @@ static int await_one(const mproc_args *args)
         return -mproc_connection_poll(connection, LIMIT);
     case REFUSES:
         return -mproc_connection_recv_bytes(connection, &value, 1, NULL, LIMIT);
+    case SENDS:
+        return -mproc_connection_send_bytes(connection, "bytes", 5, MPROC_FOREVER);
     default:
         CHILD_CHECK(mproc_connection_recv(connection, &value, LIMIT) == 0);
         CHILD_CHECK(value.type == MPROC_BYTES && value.as.bytes.size == 5);
@@ -449,6 +455,46 @@ static void test_pipe__a_wake_is_passed_on(void)
     }
 }
 
+/** Wait until several senders have noted that they are about to sleep. */
+static void await_senders(const mproc_connection *connection)
+{
+    const struct mproc__pipe_end_shm *end = connection->object.shm;
+    const struct mproc__pipe_shm *pipe = mproc__block_at(end->pipe);
+    const struct mproc__bell_shm *bell = &pipe->ring[end->side].putters;
+    int64_t limit = mplat_now() + LIMIT;
+    while ((mproc__bell_notes(bell) & MPROC__BELL_SEVERAL) == 0 && mplat_now() < limit) {
+    }
+    CU_ASSERT((mproc__bell_notes(bell) & MPROC__BELL_SEVERAL) != 0);
+}
+
+/** One large message leaves room for several small ones: all who wait for some are woken. */
+static void test_pipe__room_for_many_wakes_many(void)
+{
+    enum { N = 3 };
+    static unsigned char data[20000];
+    mproc_connection *first;
+    mproc_connection *second;
+    mproc_process *senders[N];
+    mproc_value value;
+    make(&first, &second);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(mproc_connection_send_bytes(first, data, sizeof(data), MPROC_NOWAIT),
+                        MPROC_OK);
+    }
+    CU_ASSERT_EQUAL(mproc_connection_send_bytes(first, "", 0, MPROC_NOWAIT), MPROC_ETIMEDOUT);
+    for (uint32_t i = 0; i < N; i++) {
+        senders[i] = start(await_one, MPROC_ARGS(first, (int)SENDS));
+        await_waiting(i + 1);
+    }
+    await_senders(first);
+    CU_ASSERT_EQUAL_FATAL(mproc_connection_recv(second, &value, LIMIT), MPROC_OK);
+    mproc_value_clear(&value);
+    for (int i = 0; i < N; i++) {
+        CU_ASSERT_EQUAL(end_of(senders[i]), 0);
+    }
+    close_both(first, second);
+}
+
 static const testlib_case cases[] = {
     {"goes_both_ways", test_pipe__goes_both_ways},
     {"goes_one_way", test_pipe__goes_one_way},
@@ -460,6 +506,7 @@ static const testlib_case cases[] = {
     {"answers", test_pipe__answers},
     {"many_have_the_same_end", test_pipe__many_have_the_same_end},
     {"a_wake_is_passed_on", test_pipe__a_wake_is_passed_on},
+    {"room_for_many_wakes_many", test_pipe__room_for_many_wakes_many},
 };
 
 PROCESS_TEST_MAIN("object.pipe", cases)

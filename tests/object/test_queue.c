@@ -368,6 +368,35 @@ static void test_queue__is_joined(void)
     mproc_queue_close(queue);
 }
 
+/** An item of 3 GiB, if the machine has the memory. */
+static void test_queue__takes_gigabytes(void)
+{
+    const size_t size = (size_t)3 << 30;
+    size_t received = 0;
+    if (testlib_count(0, 1) == 0) {
+        testlib_skip("only at full length");
+        return;
+    }
+    mproc_queue *queue = make(0);
+    unsigned char *data = calloc(1, size);
+    int rc = MPROC_ENOMEM;
+    if (data != NULL) {
+        data[0] = 1;
+        data[size - 1] = 2;
+        rc = mproc_queue_put_bytes(queue, data, size, LIMIT);
+    }
+    if (rc < 0) {
+        CU_ASSERT(rc == MPROC_ENOMEM || rc == MPROC_ENOSPC);
+        testlib_skip("no memory for it");
+    } else {
+        data[0] = data[size - 1] = 0;
+        CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, size, &received, LIMIT), MPROC_OK);
+        CU_ASSERT(received == size && data[0] == 1 && data[size - 1] == 2);
+    }
+    free(data);
+    mproc_queue_close(queue);
+}
+
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /** Send back what comes, until it is nil. */
@@ -591,9 +620,10 @@ static int get_into(const mproc_args *args)
     mproc_queue *queue;
     size_t capacity;
     size_t size;
-    CHILD_CHECK(MPROC_UNPACK(args, &queue, &capacity) == 0);
+    mproc_timeout timeout;
+    CHILD_CHECK(MPROC_UNPACK(args, &queue, &capacity, &timeout) == 0);
     switch_slices_off();
-    return 100 - mproc_queue_get_bytes(queue, buffer, capacity, &size, LIMIT);
+    return 100 - mproc_queue_get_bytes(queue, buffer, capacity, &size, timeout);
 }
 
 /** Wait until getters have noted that they are about to sleep: one, or several. */
@@ -615,15 +645,34 @@ static void test_queue__a_wake_is_passed_on(void)
 {
     mproc_queue *queue;
     CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, NULL), MPROC_OK);
-    mproc_process *small = start(get_into, MPROC_ARGS(queue, (size_t)1));
+    mproc_process *small = start(get_into, MPROC_ARGS(queue, (size_t)1, MPROC_FOREVER));
     CU_ASSERT(await_getters(queue, MPROC__BELL_ONE));
-    mproc_process *large = start(get_into, MPROC_ARGS(queue, (size_t)5));
+    mproc_process *large = start(get_into, MPROC_ARGS(queue, (size_t)5, MPROC_FOREVER));
     CU_ASSERT(await_getters(queue, MPROC__BELL_SEVERAL));
     CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(large), 100);
     // It may have been quicker.
     CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(small), 100 - MPROC_ETOOBIG);
+    mproc_queue_close(queue);
+}
+
+/** Who is woken by an item, and has no time left to wait for those who use the queue, has the next one woken. */
+static void test_queue__who_is_late_passes_it_on(void)
+{
+    mproc_queue *queue;
+    mproc__ring_end end;
+    CU_ASSERT_EQUAL_FATAL(mproc_queue_create(&queue, NULL), MPROC_OK);
+    struct mproc__ring_shm *ring = mproc__queue_ring(queue);
+    mproc_process *brief = start(get_into, MPROC_ARGS(queue, (size_t)5, mproc_milliseconds(500)));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_ONE));
+    mproc_process *patient = start(get_into, MPROC_ARGS(queue, (size_t)5, MPROC_FOREVER));
+    CU_ASSERT(await_getters(queue, MPROC__BELL_SEVERAL));
+    CU_ASSERT_EQUAL_FATAL(mproc__ring_get_begin(ring, MPROC__NEVER, &end), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_queue_put_bytes(queue, "bytes", 5, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(end_of(brief), 100 - MPROC_ETIMEDOUT);
+    mproc__ring_get_end(&end);
+    CU_ASSERT_EQUAL(end_of(patient), 100);
     mproc_queue_close(queue);
 }
 
@@ -641,11 +690,13 @@ static const testlib_case cases[] = {
     {"takes_many_bytes", test_queue__takes_many_bytes},
     {"is_joined", test_queue__is_joined},
     {"goes_to_and_fro", test_queue__goes_to_and_fro},
+    {"takes_gigabytes", test_queue__takes_gigabytes},
     {"many_put_and_get", test_queue__many_put_and_get},
     {"outlives_who_has_put", test_queue__outlives_who_has_put},
     {"shutdown_wakes_all", test_queue__shutdown_wakes_all},
     {"takes_gigabytes", test_queue__takes_gigabytes},
     {"a_wake_is_passed_on", test_queue__a_wake_is_passed_on},
+    {"who_is_late_passes_it_on", test_queue__who_is_late_passes_it_on},
 };
 
 PROCESS_TEST_MAIN("object.queue", cases)
