@@ -35,7 +35,7 @@ int mproc_log_threshold = INT_MAX;
 
 static uint64_t current;  // a handler *; 0: stderr
 static uint64_t handlers; // all there have been
-static const char *(*namer)(void);
+static uint64_t namer;    /* a function that returns it; atomic */
 static MPROC__THREAD_LOCAL bool is_in_handler;
 
 static const struct {
@@ -53,9 +53,15 @@ static handler *handler_at(const uint64_t *word)
     return (handler *)(uintptr_t)mproc__load64_acquire(word);
 }
 
+static const char *name_of_process(void)
+{
+    const char *(*name)(void) = (const char *(*)(void))(uintptr_t)mproc__load64_acquire(&namer);
+    return name != NULL ? name() : "MainProcess";
+}
+
 void mproc__log_set_namer(const char *(*new_namer)(void))
 {
-    namer = new_namer;
+    mproc__store64_release(&namer, (uint64_t)(uintptr_t)new_namer);
 }
 
 bool mproc__log_is_to_stderr(void)
@@ -143,7 +149,7 @@ void mproc_log_write(int level, const char *format, ...)
     }
     int error = errno;
     int head = snprintf(line, sizeof(line) - 1, "[%s/%s] ", name_of(level, number, sizeof(number)),
-                        namer != NULL ? namer() : "MainProcess");
+                        name_of_process());
     va_list args;
     va_start(args, format);
     (void)vsnprintf(line + head, sizeof(line) - 1 - (size_t)head, format, args);

@@ -102,6 +102,7 @@ bool mproc__task_conclude(mproc__tasks *tasks, uint32_t index, bool is_late)
 int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
+    uint32_t lane = slot->lane; // when it is PENDING, it may soon be another task's
     uint64_t old = mproc__load64_relaxed(&slot->state);
     uint64_t mark;
     do {
@@ -114,7 +115,7 @@ int mproc__task_repost(mproc__tasks *tasks, uint32_t index, bool is_late)
     } while (!mproc__cas64(&slot->state, &old, mark)); /* COMMIT */
     MPROC__KILLPOINT("tasks.pending"); /* DEATH: it is its current one, and is posted again */
     uint64_t record = mproc__record_of(mark, index);
-    int rc = mproc__lane_post(tasks, slot->lane, &record, 1);
+    int rc = mproc__lane_post(tasks, lane, &record, 1);
     mproc__task_wake(slot, old); // a worker that waits for it may do it itself
     return rc;
 }

@@ -583,36 +583,6 @@ static void test_queue__shutdown_wakes_all(void)
     mproc_queue_close(full);
 }
 
-/** An item of 3 GiB, if the machine has the memory. */
-static void test_queue__takes_gigabytes(void)
-{
-    const size_t size = (size_t)3 << 30;
-    size_t taken = 0;
-    if (testlib_count(0, 1) == 0) {
-        testlib_skip("only at full length");
-        return;
-    }
-    mproc_queue *queue = make(0);
-    unsigned char *data = calloc(1, size);
-    if (data == NULL) {
-        testlib_skip("no memory for it");
-    } else {
-        data[0] = 1;
-        data[size - 1] = 2;
-        int rc = mproc_queue_put_bytes(queue, data, size, LIMIT);
-        if (rc < 0) {
-            CU_ASSERT(rc == MPROC_ENOMEM || rc == MPROC_ENOSPC);
-            testlib_skip("no memory for it in the arena");
-        } else {
-            data[0] = data[size - 1] = 0;
-            CU_ASSERT_EQUAL(mproc_queue_get_bytes(queue, data, size, &taken, LIMIT), MPROC_OK);
-            CU_ASSERT(taken == size && data[0] == 1 && data[size - 1] == 2);
-        }
-    }
-    free(data);
-    mproc_queue_close(queue);
-}
-
 /** Take bytes into a buffer of the size that is said. */
 static int get_into(const mproc_args *args)
 {
@@ -694,7 +664,6 @@ static const testlib_case cases[] = {
     {"many_put_and_get", test_queue__many_put_and_get},
     {"outlives_who_has_put", test_queue__outlives_who_has_put},
     {"shutdown_wakes_all", test_queue__shutdown_wakes_all},
-    {"takes_gigabytes", test_queue__takes_gigabytes},
     {"a_wake_is_passed_on", test_queue__a_wake_is_passed_on},
     {"who_is_late_passes_it_on", test_queue__who_is_late_passes_it_on},
 };
