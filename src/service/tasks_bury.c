@@ -109,8 +109,9 @@ static void post_lost(mproc__tasks *tasks, uint64_t record, mproc__recovered *re
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
     uint64_t word = mproc__load64_acquire(&slot->state);
     if (mproc__task_state(word) == MPROC__TASK_PENDING && mproc__record_of(word, index) == record) {
-        // The same record once more: who has taken it since finds it stale.
-        if (mproc__lane_post(tasks, slot->lane, &record, 1) >= 0) {
+        // The same record once more: who has taken it since finds it stale. Its lane may be another task's by now;
+        // with lanes of other priorities hands stay as good as empty.
+        if (mproc__lane_post(tasks, MPROC__LANE_NORMAL, &record, 1) >= 0) {
             recovered->n_reposted++;
         }
     }

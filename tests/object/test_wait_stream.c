@@ -221,7 +221,9 @@ static void make_ready(deed *me)
 
 static int be_there(const mproc_args *args)
 {
-    (void)args;
+    mproc_block *block;
+    CHILD_CHECK(MPROC_UNPACK(args, &block) == 0);
+    add_word(words_of(block));
     return stay();
 }
 
@@ -266,11 +268,14 @@ static void test_wait_stream__among_others(void)
 {
     static const size_t order[] = {0, 1, 2, 3, 4, 5, 7, 6}; // the child last
     switch_long_slices_off();
-    mproc_process *child = start(be_there, MPROC_ARGS(0));
+    mproc_block *block = make_words(1);
+    mproc_process *child = start(be_there, MPROC_ARGS(block));
+    CU_ASSERT(await_word(words_of(block), 1)); // whoever is killed before has not started
     for (size_t i = 0; i < MPROC__COUNT(order); i++) {
         wait_for_one_of_each(child, order[i]);
     }
     CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
+    mproc_block_close(block);
 }
 
 static void test_wait_stream__many_connections(void)
