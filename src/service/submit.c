@@ -94,7 +94,6 @@ static int write_task(mproc__tasks *tasks, uint32_t index, const mproc__order *o
     slot->kind = (uint8_t)order->kind;
     slot->lane = (uint8_t)((int)MPROC__LANE_NORMAL + priority);
     slot->flags = 0;
-    slot->attempts = 0;
     slot->status = MPROC_OK;
     slot->result = MPROC__FORM_NONE;
     slot->args = MPROC__FORM_NONE;
@@ -186,23 +185,6 @@ int mproc__submit(mproc__client *client, const mproc__order *order, mproc_future
     return MPROC_OK;
 }
 
-int mproc__submit_many(mproc__client *client, const mproc__order *orders, size_t n,
-                       mproc_future **ret_futures, size_t *ret_count)
-{
-    int rc = MPROC_OK;
-    size_t count = 0;
-    while (count < n && (rc = mproc__submit(client, &orders[count], &ret_futures[count])) >= 0) {
-        count++;
-    }
-    for (size_t i = count + 1; i < n; i++) {
-        if (orders[i].parcel.offset != 0) {
-            mproc__block_release(orders[i].parcel);
-        }
-    }
-    *ret_count = count;
-    return count > 0 ? MPROC_OK : rc;
-}
-
 /* ---- the end of one --------------------------------------------------------------------------- */
 
 /** Run it here, if this is a worker of its pool and nobody else has begun it. */
@@ -255,11 +237,6 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
     return rc;
 }
 
-uint32_t mproc__future_slot(const mproc_future *future)
-{
-    return future->index;
-}
-
 int mproc__future_status(const mproc_future *future)
 {
     return future->is_taken_back ? MPROC_ECANCELLED
@@ -288,9 +265,7 @@ void mproc__future_release(mproc_future *future)
     bool is_abandoned = false;
     while (!is_abandoned && !future->is_taken_back && mproc__task_state(old) != MPROC__TASK_DONE) {
         uint64_t mark = (old & ~(uint64_t)MPROC__TASK_NOTED) | MPROC__TASK_ABANDONED;
-        if (!is_abandoned) {
-            mproc__client_abandon(future); // from that moment on it may be another's
-        }
+        mproc__client_abandon(future);                  // from that moment on it may be another's
         is_abandoned = mproc__cas64(state, &old, mark); /* COMMIT */
     }
     if (!is_abandoned) {

@@ -44,18 +44,13 @@ typedef struct mproc__order {
  */
 int mproc__submit(mproc__client *client, const mproc__order *order, mproc_future **ret_future);
 
-/** The same for many, which differ in their bytes or parcels only; *ret_count of them have been given. */
-int mproc__submit_many(mproc__client *client, const mproc__order *orders, size_t n,
-                       mproc_future **ret_futures, size_t *ret_count);
-
 /**
  * Wait until a future is done, spinning and sleeping; a worker does other tasks of the pool meanwhile that
  * have not begun. 0, MPROC_ETIMEDOUT, MPROC_EPEER: the pool's owner is gone.
  */
 int mproc__future_await(mproc_future *future, mproc__deadline deadline);
 
-/** Of a future that is done: its slot's index. The slot is the caller's until the future is closed. */
-uint32_t mproc__future_slot(const mproc_future *future);
+/** Of a future that is done. */
 int mproc__future_status(const mproc_future *future);
 void *mproc__future_owner(const mproc_future *future);
 

@@ -168,7 +168,7 @@ struct mproc__slot_shm {
     uint8_t kind;  /**< enum mproc__task_kind */
     uint8_t lane;
     uint8_t flags; /**< MPROC__TASK_HAS_... */
-    uint8_t attempts;
+    uint8_t reserved;
     int32_t status;  /**< of the outcome */
     uint32_t args;   /**< descriptor */
     uint32_t result; /**< descriptor */

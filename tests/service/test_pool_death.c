@@ -141,7 +141,7 @@ static void test_death__is_followed_by_a_retry(void)
     mproc_pool_close(pool);
 }
 
-/** ROBUSTNESS 15: a task that kills every worker is given up after its attempts, and costs nobody else. */
+/** A task that kills every worker is given up after its attempts, and costs nobody else. */
 static void test_death__poison_is_given_up(void)
 {
     mproc_pool *pool = make_pool(2);
@@ -276,7 +276,7 @@ static int initialize_badly(const mproc_args *args)
     return mproc_pool_shutdown(NULL); // MPROC_EINVAL, and a sentence
 }
 
-/** ROBUSTNESS 16. */
+/** Workers that never begin: the pool gives up, and says why. */
 static void test_death__in_the_initializer(void)
 {
 #ifdef _WIN32

@@ -245,7 +245,7 @@ static void test_orphans__forked_by_many_threads(void)
     orphan_many("forks");
 }
 
-/** ROBUSTNESS 17, of pools in pools. */
+/** Pools in pools end with their root, too. */
 static void test_orphans__workers_of_pools(void)
 {
     orphan_many("pools");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_pool_memory.c: workers that the kernel kills for want of memory (ROBUSTNESS 30). Linux only, and where
+ * test_pool_memory.c: workers that the kernel kills for want of memory. Linux only, and where
  * this program may make a cgroup with a limit.
  */
 #include "stress/storm.h"

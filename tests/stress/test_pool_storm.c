@@ -163,7 +163,7 @@ static void check_stock(const belongings *before)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-/** ROBUSTNESS 14 and 20. */
+/** Each task ends once, whoever is killed, and nothing is left. */
 static void test_storm__each_task_ends_once(void)
 {
     belongings before = take_stock_after_one();
