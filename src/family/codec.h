@@ -55,11 +55,14 @@ int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void
 #define MPROC__CODEC_PLAIN_MAX 9u
 
 /**
- * Write a value at once, if it is nil, a boolean or a number, and there are MPROC__CODEC_PLAIN_MAX bytes.
+ * Write values at once, up to the first that is not nil, a boolean or a number, or for which there are not
+ * MPROC__CODEC_PLAIN_MAX bytes.
  *
- * @return where the next one goes; NULL: it was not written
+ * @param at  moved behind what was written
+ * @return how many they are
  */
-void *mproc__codec_write_plain(const mproc_value *value, void *at, const void *end);
+size_t mproc__codec_write_plain(const mproc_value *values, size_t count, unsigned char **at,
+                                const unsigned char *end);
 
 /**
  * Read one value that fills all of [data, data + size). Nothing is trusted, not even that the input

@@ -246,6 +246,63 @@ static int take_coded(mproc__parts *in, mproc_value *value, unsigned code)
                        mproc__part_offset(in));
 }
 
+/* Values without children and bytes: what their first bytes can be. */
+static bool is_plain(unsigned code)
+{
+    return code < 0x80 || code >= 0xe0 ||
+           (code >= 0xc0 && code <= 0xd3 && code != MPROC__CODEC_NO_VALUE &&
+            (code < 0xc4 || code > 0xc9));
+}
+
+/*
+ * Most plain values are integers: read one without a branch for each of its forms. Codes 0xcc to 0xcf are of
+ * 1, 2, 4 and 8 bytes without a sign, the four after them of as many with one. As many bytes must be there as
+ * the longest takes.
+ */
+static inline bool take_integer_at_once(mproc__parts *in, mproc_value *value)
+{
+    const unsigned code = *in->at;
+    if (code < 0x80 || code >= 0xe0) {
+        value->as.integer = (int8_t)code;
+        in->at++;
+    } else if (code >= 0xcc && code <= 0xd3 && in->end - in->at > 8) {
+        const unsigned n_bits = 8u << (code & 3);
+        const uint64_t bits = load64(in->at + 1);
+        if (code < 0xd0 && n_bits == 64 && bits > INT64_MAX) {
+            return false;
+        }
+        value->as.integer = code < 0xd0 ? (int64_t)(bits >> (64 - n_bits))
+                                        : (int64_t)bits >> (64 - n_bits);
+        in->at += 1 + n_bits / 8;
+    } else {
+        return false;
+    }
+    value->type = MPROC_INT;
+    value->owned = NULL;
+    return true;
+}
+
+int mproc__parts_plain(mproc__parts *in, mproc_value *ret_parts, size_t count, size_t *ret_count)
+{
+    mproc__parts here = *in;
+    size_t n = 0;
+    int rc = 0;
+    while (n < count && here.at < here.end && is_plain(*here.at)) {
+        if (!take_integer_at_once(&here, &ret_parts[n])) {
+            *in = here;
+            rc = mproc__part_next(in, &ret_parts[n]);
+            here = *in;
+        }
+        if (rc < 0) {
+            break;
+        }
+        n++;
+    }
+    *in = here;
+    *ret_count = n;
+    return rc;
+}
+
 int mproc__part_next(mproc__parts *in, mproc_value *ret_part)
 {
     in->part = in->at;

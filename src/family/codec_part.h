@@ -36,4 +36,12 @@ static inline size_t mproc__part_offset(const mproc__parts *in)
  */
 int mproc__part_next(mproc__parts *in, mproc_value *ret_part);
 
+/**
+ * Read the next parts for as long as they are nil, booleans and numbers, which need no memory; at most `count`.
+ *
+ * @param ret_count  how many they are
+ * @return 0 or MPROC_EMALFORMED
+ */
+int mproc__parts_plain(mproc__parts *in, mproc_value *ret_parts, size_t count, size_t *ret_count);
+
 #endif

@@ -233,33 +233,9 @@ int mproc__codec_read(const mproc__codec *codec, const void *data, size_t size,
 /* The values of a run that need memory share one piece of so many bytes: small ones, then. */
 #define RUN_BYTES ((size_t)65536)
 
-/* Values without children and bytes: what their first bytes can be. */
-static bool is_plain(unsigned code)
-{
-    return code < 0x80 || code >= 0xe0 ||
-           (code >= 0xc0 && code <= 0xd3 && code != MPROC__CODEC_NO_VALUE &&
-            (code < 0xc4 || code > 0xc9));
-}
-
 static bool has_more(const mproc__parts *in)
 {
     return in->at < in->end && *in->at != MPROC__CODEC_NO_VALUE;
-}
-
-/* Read plain values for as long as there are some: in one pass, since they need no memory. */
-static int read_plain(mproc__parts *in, mproc_value *values, size_t count, size_t *ret_count)
-{
-    size_t n = 0;
-    int rc = 0;
-    while (n < count && in->at < in->end && is_plain(*in->at)) {
-        rc = mproc__part_next(in, &values[n]);
-        if (rc < 0) {
-            break;
-        }
-        n++;
-    }
-    *ret_count = n;
-    return rc;
 }
 
 /* How many of the next values, up to `count`, are to share a piece of memory, and how much it is. */
@@ -309,7 +285,7 @@ int mproc__codec_read_run(const mproc__codec *codec, const void **at, const void
     const unsigned char *start = *at;
     struct reader in = {codec, {start, start, start, end, codec->get_object != NULL}};
     size_t n_plain, n = 0;
-    int rc = read_plain(&in.parts, ret_values, count, &n_plain);
+    int rc = mproc__parts_plain(&in.parts, ret_values, count, &n_plain);
     if (rc >= 0 && n_plain == 0) {
         mproc__zone_needs needs = {0};
         mproc__zone *zone = NULL;

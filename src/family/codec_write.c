@@ -201,7 +201,7 @@ static unsigned char *put_head(unsigned char *at, const struct form *form, size_
 }
 
 /* An integer of `size` bytes in all; the codes of its four long forms follow each other. */
-static unsigned char *put_integer(unsigned char *at, uint64_t bits, size_t size, unsigned code)
+static inline unsigned char *put_integer(unsigned char *at, uint64_t bits, size_t size, unsigned code)
 {
     switch (size) {
     case 1:
@@ -217,7 +217,7 @@ static unsigned char *put_integer(unsigned char *at, uint64_t bits, size_t size,
     }
 }
 
-static unsigned char *put_signed(unsigned char *at, int64_t x)
+static inline unsigned char *put_signed(unsigned char *at, int64_t x)
 {
     const uint64_t bits = (uint64_t)x;
     return x < 0 ? put_integer(at, bits, negative_size(x), 0xd0)
@@ -254,20 +254,37 @@ static unsigned char *put_object(const mproc__codec *codec, unsigned char *at,
     return put64(put8(put8(at, 0xd7), MPROC__EXT_OBJECT), reference);
 }
 
-static unsigned char *put_value(const mproc__codec *codec, unsigned char *at,
-                                const mproc_value *value, int *ret_status)
+static bool is_plain(const mproc_value *value)
+{
+    return value->type <= MPROC_DOUBLE;
+}
+
+static inline unsigned char *put_plain(unsigned char *at, const mproc_value *value)
 {
     switch (value->type) {
-    case MPROC_NIL:
-        return put8(at, 0xc0);
-    case MPROC_BOOL:
-        return put8(at, value->as.boolean ? 0xc3 : 0xc2);
     case MPROC_INT:
         return put_signed(at, value->as.integer);
     case MPROC_UINT:
         return put_integer(at, value->as.uinteger, unsigned_size(value->as.uinteger), 0xcc);
     case MPROC_DOUBLE:
         return put_double(at, value->as.real);
+    case MPROC_BOOL:
+        return put8(at, value->as.boolean ? 0xc3 : 0xc2);
+    default:
+        return put8(at, 0xc0);
+    }
+}
+
+static unsigned char *put_value(const mproc__codec *codec, unsigned char *at,
+                                const mproc_value *value, int *ret_status)
+{
+    switch (value->type) {
+    case MPROC_NIL:
+    case MPROC_BOOL:
+    case MPROC_INT:
+    case MPROC_UINT:
+    case MPROC_DOUBLE:
+        return put_plain(at, value);
     case MPROC_STRING:
         return put_bytes(at, &string_form, value->as.string.data, value->as.string.size);
     case MPROC_BYTES:
@@ -296,12 +313,16 @@ int mproc__codec_write(const mproc__codec *codec, const mproc_value *value, void
     return rc;
 }
 
-void *mproc__codec_write_plain(const mproc_value *value, void *at, const void *end)
+size_t mproc__codec_write_plain(const mproc_value *values, size_t count, unsigned char **at,
+                                const unsigned char *end)
 {
-    int rc = 0;
-    const bool is_plain = value->type <= MPROC_DOUBLE;
-    const size_t room = (size_t)((const unsigned char *)end - (const unsigned char *)at);
-    return is_plain && room >= MPROC__CODEC_PLAIN_MAX ? put_value(NULL, at, value, &rc) : NULL;
+    unsigned char *next = *at;
+    size_t n = 0;
+    while (n < count && is_plain(&values[n]) && (size_t)(end - next) >= MPROC__CODEC_PLAIN_MAX) {
+        next = put_plain(next, &values[n++]);
+    }
+    *at = next;
+    return n;
 }
 
 int mproc_value_encode(const mproc_value *value, void **ret_data, size_t *ret_size)

@@ -320,8 +320,23 @@ static int check_count(const struct source *from, const mproc_slot *slots, size_
                        count == 1 ? "" : "s", from->count);
 }
 
+/* One number for one variable that holds all of its kind: most often that is all there is. */
+static bool unpack_at_once(const mproc_value *value, mproc_slot slot)
+{
+    const bool is_long = slot.kind == MPROC__SLOT_LONG && sizeof(long) == sizeof(int64_t);
+    const bool is_integer = value->type == MPROC_INT && (is_long || slot.kind == MPROC__SLOT_LLONG);
+    const bool is_real = value->type == MPROC_DOUBLE && slot.kind == MPROC__SLOT_DOUBLE;
+    if (is_integer || is_real) {
+        memcpy(slot.to, &value->as, sizeof(int64_t));
+    }
+    return is_integer || is_real;
+}
+
 static int unpack(const struct source *from, const mproc_slot *slots, size_t count)
 {
+    if (count == 1 && from->count == 1 && unpack_at_once(from->values, slots[0])) {
+        return 0;
+    }
     int rc = check_count(from, slots, count);
     for (size_t i = 0; rc == 0 && i < from->count; i++) {
         const mproc_slot slot = unwrap(slots[i]);

@@ -80,22 +80,18 @@ static int write_items(const mproc_value *items, size_t count, mproc__hold *hold
     const mproc__codec codec = {.put_object = mproc__object_embed, .arg = hold};
     unsigned char *at = (unsigned char *)shm + shm->items;
     const unsigned char *end = (unsigned char *)shm + shm->outcomes_end;
-    for (size_t i = 0; i < count; i++) {
-        unsigned char *next = mproc__codec_write_plain(&items[i], at, end);
+    for (size_t i = 0; (i += mproc__codec_write_plain(items + i, count - i, &at, end)) < count; i++) {
         size_t size = 0;
-        int rc = next != NULL ? MPROC_OK : mproc__codec_size(&codec, &items[i], &size, NULL);
+        int rc = mproc__codec_size(&codec, &items[i], &size, NULL);
         // What was measured may have been changed meanwhile by a careless caller.
-        if (rc >= 0 && next == NULL && size > (size_t)(end - at)) {
+        if (rc >= 0 && size > (size_t)(end - at)) {
             rc = mproc__fail(MPROC_ETOOBIG, "an item has grown while it was copied");
         }
-        if (rc >= 0 && next == NULL) {
-            rc = mproc__codec_write(&codec, &items[i], at);
-            next = at + size;
-        }
+        rc = rc < 0 ? rc : mproc__codec_write(&codec, &items[i], at);
         if (rc < 0) {
             return rc;
         }
-        at = next;
+        at += size;
     }
     shm->items_end = (uint64_t)(at - (unsigned char *)shm);
     shm->outcomes = shm->items_end;

@@ -207,8 +207,12 @@ static int settle_loss(mproc__chunk_run *run)
 
 static int call(mproc__chunk_run *run, mproc_task_fn fn, const mproc_value *item)
 {
-    const mproc_value borrowed = mproc__value_borrow(*item); // it may become the result as it is
-    mproc_args args = {1, &borrowed};
+    mproc_value borrowed;
+    mproc_args args = {1, item};
+    if (item->owned != NULL) { // it may become the result as it is
+        borrowed = mproc__value_borrow(*item);
+        args.items = &borrowed;
+    }
     if (run->shm->flags & MPROC__CHUNK_STAR) {
         if (item->type != MPROC_LIST) {
             return mproc__fail(MPROC_ETYPE, "an item of a starmap is %s, not a list of arguments",

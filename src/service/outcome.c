@@ -49,12 +49,9 @@ static int put_any(mproc__outcomes *outcomes, const mproc_value *value)
 
 int mproc__outcome_put(mproc__outcomes *outcomes, const mproc_value *value)
 {
-    unsigned char *next = mproc__codec_write_plain(value, outcomes->at, outcomes->end);
-    if (next == NULL) {
-        return put_any(outcomes, value);
-    }
-    outcomes->at = next;
-    return MPROC_OK;
+    return mproc__codec_write_plain(value, 1, &outcomes->at, outcomes->end) == 1
+               ? MPROC_OK
+               : put_any(outcomes, value);
 }
 
 int mproc__outcome_put_error(mproc__outcomes *outcomes, const mproc__item_error *error)
