@@ -46,16 +46,9 @@ int mproc__ring_get_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
     if (rc == MPROC_OWNER_DIED) {
         repair_get(ring);
     }
-    uint64_t head = ring->head;
-    *ret_end = (mproc__ring_end){
-        .ring = ring,
-        .position = head,
-        .committed = head,
-        .begun = head,
-        .sum = ring->got_sum.now,
-        .notes = mproc__bell_notes(&ring->putters),
-    };
-    mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->get.segment));
+    mproc__ring_begin(ret_end, ring, ring->head, mproc__ring_segment_at(ring->get.segment));
+    ret_end->sum = ring->got_sum.now;
+    ret_end->notes = mproc__bell_notes(&ring->putters);
     return MPROC_OK;
 }
 

@@ -78,6 +78,17 @@ static inline void mproc__ring_use_segment(mproc__ring_end *end,
     end->mask = segment->mask;
 }
 
+/** An end at a position; its sum and notes are the caller's. */
+static inline void mproc__ring_begin(mproc__ring_end *ret_end, struct mproc__ring_shm *ring,
+                                     uint64_t position, const struct mproc__segment_head *segment)
+{
+    // Field by field: compilers clear a struct of this size by an instruction that takes longer than the rest.
+    ret_end->ring = ring;
+    ret_end->position = ret_end->committed = ret_end->begun = position;
+    ret_end->other = ret_end->words = ret_end->lease = 0;
+    mproc__ring_use_segment(ret_end, segment);
+}
+
 /** The place of the record at the end's position, and how many words lie behind it. */
 static inline uint64_t *mproc__ring_record_at(const mproc__ring_end *end, uint64_t *ret_left)
 {

@@ -148,15 +148,9 @@ int mproc__ring_put_begin(struct mproc__ring_shm *ring, mproc__deadline deadline
         (void)mproc__mutex_release(&ring->put.mutex);
         return MPROC_ECLOSED;
     }
-    *ret_end = (mproc__ring_end){
-        .ring = ring,
-        .position = tail,
-        .committed = tail,
-        .begun = tail,
-        .sum = ring->put_sum.now,
-        .notes = mproc__bell_notes(&ring->getters),
-    };
-    mproc__ring_use_segment(ret_end, mproc__ring_segment_at(ring->put.segment));
+    mproc__ring_begin(ret_end, ring, tail, mproc__ring_segment_at(ring->put.segment));
+    ret_end->sum = ring->put_sum.now;
+    ret_end->notes = mproc__bell_notes(&ring->getters);
     return MPROC_OK;
 }
 

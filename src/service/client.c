@@ -315,7 +315,6 @@ static int make_future_locked(mproc__client *client, mproc_future **ret_future)
     mproc_future *future = client->free;
     if (future != NULL) {
         client->free = future->next;
-        client->n_free--;
     } else if ((future = mproc__malloc(sizeof(*future))) == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory for a future");
     }
@@ -324,15 +323,11 @@ static int make_future_locked(mproc__client *client, mproc_future **ret_future)
     return MPROC_OK;
 }
 
+/** As many are kept as there were at once: what a slot takes is kept, too. */
 static void keep_future_locked(mproc__client *client, mproc_future *future)
 {
-    if (client->n_free < MPROC__CLIENT_SLOTS) {
-        future->next = client->free;
-        client->free = future;
-        client->n_free++;
-    } else {
-        mproc__free(future);
-    }
+    future->next = client->free;
+    client->free = future;
 }
 
 int mproc__client_begin(mproc__client *client, mproc__function function, uint32_t *ret_function,

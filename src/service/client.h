@@ -11,7 +11,7 @@
 
 #include "service/submit.h"
 
-#define MPROC__CLIENT_SLOTS 1024 /* and futures, that are kept for the next tasks */
+#define MPROC__CLIENT_SLOTS 1024 /* that are kept for the next tasks */
 #define MPROC__CLIENT_FUNCTIONS 64
 
 /** Something that is told when futures are done: a walk, a map, the callbacks. */
@@ -60,7 +60,6 @@ struct mproc__client {
     uint32_t rescan;
     uint32_t n_slots;
     uint32_t slots[MPROC__CLIENT_SLOTS];
-    uint32_t n_free;
     struct mproc_future *free; /**< futures */
     struct {
         mproc__function function;

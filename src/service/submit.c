@@ -121,7 +121,8 @@ static int post(mproc__tasks *tasks, uint32_t index, bool is_noted)
     uint64_t record = mproc__record_of(word, index);
     int rc = mproc__lane_post(tasks, slot->lane, &record, 1);
     if (rc >= 0) {
-        mproc__fence(); // who ends the pool says so, and then looks for what is PENDING
+        // Who ends the pool says so, and then looks for what is PENDING. Posting was an RMW.
+        mproc__fence_after_rmw();
         const struct mproc__rule_shm *rule = &tasks->shm->rule;
         bool is_late = mproc__load32_acquire(&rule->is_over) != 0 ||
                        mproc__load32_acquire(&rule->phase) >= MPROC__POOL_TERMINATED;
