@@ -24,6 +24,7 @@ static MPROC__THREAD_LOCAL uint64_t seen_alarms;
  * vain, only brief looks are taken for a while, and for longer each time.
  */
 #define LOOK_NS ((int64_t)50000)
+#define GLANCE_NS ((int64_t)2000)
 #define LOOKS_BETWEEN_CLOCKS 32
 #define BRIEF_LOOKS 4
 #define MOST_FAILURES 9
@@ -50,6 +51,17 @@ static bool look_long(const uint32_t *word, uint32_t expected)
             return true;
         }
     } while (mplat_now() < end);
+    return false;
+}
+
+bool mproc__glance(const uint32_t *word, uint32_t expected)
+{
+    int64_t end = mplat_get_facts()->is_smp ? mplat_now() + GLANCE_NS : 0;
+    do {
+        if (look(word, expected, LOOKS_BETWEEN_CLOCKS)) {
+            return true;
+        }
+    } while (end != 0 && mplat_now() < end);
     return false;
 }
 

@@ -26,6 +26,9 @@ extern int64_t mproc__slice_ns;
  */
 bool mproc__spin(const uint32_t *word, uint32_t expected);
 
+/** The same for a moment, whatever has paid lately: a fraction of what a sleep and its wake cost. */
+bool mproc__glance(const uint32_t *word, uint32_t expected);
+
 /** As mplat_wait, but not for long at a time; the caller looks again and loops. */
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner);
 

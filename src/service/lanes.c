@@ -4,6 +4,9 @@
  *
  * Waking   All sleep on the normal lane's tail. Who posts to another lane puts a blank record into the
  *          normal one after it, which is never anybody's.
+ * Briskly  To wake somebody costs more than some tasks do. One who has had such tasks lately stands by when it
+ *          finds no more: it sleeps for a moment only. Meanwhile nobody is woken for single ones, but by who
+ *          is going to wait for a task.
  * Ageing   Every eighth time the lowest lane has its turn first.
  * Hands    A record is in the hand before it leaves its lane; being there twice does no harm.
  */
@@ -19,6 +22,10 @@
 #define BLANK UINT64_MAX
 
 #define TURNS 8
+
+/* How long, and how many at most, tasks wait that are thought to be short. */
+#define STANDBY_NS ((int64_t)250000)
+#define PATIENCE 64
 
 int mproc__lane_create(mproc__hold *ret_hold)
 {
@@ -72,6 +79,13 @@ static int open_lane(mproc__tasks *tasks, uint32_t lane)
 
 /* ---- waking ---------------------------------------------------------------------------------- */
 
+/** Whether those who sleep can be left alone for now, see Briskly. */
+static bool can_wait(const mproc__tasks *tasks)
+{
+    return mproc__load32_relaxed(&tasks->shm->standby) != 0 &&
+           mproc__ring_count(tasks->normal) < PATIENCE;
+}
+
 /**
  * Something has been put: up to n of the sleepers wake up. With somebody on the lookout there is no need: who
  * finds something there wakes the next one, if there is more.
@@ -79,39 +93,83 @@ static int open_lane(mproc__tasks *tasks, uint32_t lane)
 static void ring_bell(mproc__tasks *tasks, uint64_t n, uint32_t notes)
 {
     struct mproc__pool_shm *shm = tasks->shm;
-    if (mproc__load32_relaxed(&shm->lookout) == 0) {
+    if (mproc__load32_relaxed(&shm->lookout) == 0 && !can_wait(tasks)) {
         mproc__bell_ring(&shm->bell, mproc__low32(&tasks->normal->tail), n, notes);
     }
 }
 
-/** Look for a while, as the only one: two would take the processor from who has the work to give. */
-static bool look_out(mproc__tasks *tasks, uint32_t w, uint32_t seen)
+/** Wake one, if anybody sleeps. */
+static void call_one(mproc__tasks *tasks)
 {
-    uint32_t *lookout = &tasks->shm->lookout;
-    const uint32_t *word = mproc__low32(&tasks->normal->tail);
+    mproc__fence();
+    if (mproc__load32_relaxed(&tasks->shm->bell.word) & MPROC__BELL_ALL) {
+        (void)mplat_wake(mproc__low32(&tasks->normal->tail), 1);
+    }
+}
+
+void mproc__lanes_hurry(mproc__tasks *tasks)
+{
+    if (mproc__load32_relaxed(&tasks->shm->standby) != 0 &&
+        mproc__load32_relaxed(&tasks->shm->lookout) == 0 && mproc__ring_count(tasks->normal) > 0) {
+        call_one(tasks);
+    }
+}
+
+/** Take a place among those of the pool, or give it up. */
+static bool take_place(uint32_t *place, uint32_t w)
+{
     uint32_t nobody = 0;
-    if (mproc__load32_relaxed(lookout) != 0 || !mproc__cas32(lookout, &nobody, w + 1)) {
+    return mproc__load32_relaxed(place) == 0 && mproc__cas32(place, &nobody, w + 1);
+}
+
+static bool give_up(uint32_t *place, uint32_t w)
+{
+    uint32_t its = w + 1;
+    return mproc__cas32(place, &its, 0);
+}
+
+/** Look for a while, as the only one: two would take the processor from who has the work to give. */
+static bool look_out(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk)
+{
+    const uint32_t *word = mproc__low32(&tasks->normal->tail);
+    if (!take_place(&tasks->shm->lookout, w)) {
         return false;
     }
     MPROC__KILLPOINT("lanes.lookout"); /* DEATH: who buries it takes its place away */
-    (void)mproc__spin(word, seen);
-    uint32_t mine = w + 1;
-    (void)mproc__cas32(lookout, &mine, 0);
+    (void)((is_brisk && mproc__glance(word, seen)) || mproc__spin(word, seen));
+    (void)give_up(&tasks->shm->lookout, w);
     mproc__fence_after_rmw(); // who has put meanwhile has not rung
     return mproc__load32_relaxed(word) != seen;
 }
 
-void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, mproc__deadline deadline)
+static void rest(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk,
+                 mproc__deadline deadline)
 {
-    if (!look_out(tasks, w, seen)) {
-        mproc__bell_sleep(&tasks->shm->bell, mproc__low32(&tasks->normal->tail), seen, deadline);
+    struct mproc__pool_shm *shm = tasks->shm;
+    bool stands_by = is_brisk && take_place(&shm->standby, w);
+    MPROC__KILLPOINT("lanes.standby"); /* DEATH: as above */
+    deadline = stands_by ? mproc__deadline_slice(deadline, STANDBY_NS) : deadline;
+    mproc__bell_sleep(&shm->bell, mproc__low32(&tasks->normal->tail), seen, deadline);
+    if (stands_by) {
+        (void)give_up(&shm->standby, w);
+    }
+}
+
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk,
+                        mproc__deadline deadline)
+{
+    if (!look_out(tasks, w, seen, is_brisk)) {
+        rest(tasks, w, seen, is_brisk, deadline);
+    }
+    if (mproc__ring_count(tasks->normal) > 1 && !can_wait(tasks)) {
+        call_one(tasks); // one is ours
     }
 }
 
 void mproc__lanes_bury(mproc__tasks *tasks, uint32_t w)
 {
-    uint32_t its = w + 1;
-    if (mproc__cas32(&tasks->shm->lookout, &its, 0)) {
+    bool was_lookout = give_up(&tasks->shm->lookout, w);
+    if (give_up(&tasks->shm->standby, w) || was_lookout) {
         mproc__lanes_call(tasks);
     }
 }

@@ -216,6 +216,7 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
     }
     uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
     int rc = mproc__family_enter();
+    mproc__lanes_hurry(&future->client->tasks);
     mproc__note_begin(future->client->tasks.offset, deadline);
     bool has_looked = deadline == 0;
     while (rc >= 0 && !mproc__future_is_done(future)) {
@@ -326,6 +327,7 @@ int mproc__client_next(mproc__client *client, void *owner, mproc__deadline deadl
         if (mproc__client_help(client, party)) {
             continue;
         }
+        mproc__lanes_hurry(&client->tasks);
         rc = mproc__client_check(client);
         if (rc >= 0 && mproc__deadline_passed(deadline)) {
             rc = mproc__fail_shortly(MPROC_ETIMEDOUT, "timed out; no task has ended");

@@ -321,8 +321,9 @@ struct mproc__pool_shm {
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
     uint32_t
         lookout; /**< index + 1 of the one worker that looks for work in place of sleeping; 0: none */
+    uint32_t standby; /**< index + 1 of the one that sleeps for a moment only, see lanes.c; 0: none */
     struct mproc__bell_shm bell; /**< of those who sleep on the normal lane's tail */
-    uint32_t reserved_too[10];
+    uint32_t reserved_too[9];
 };
 
 /* ---- a pool as this process has it ----------------------------------------------------------- */
@@ -436,8 +437,16 @@ bool mproc__task_take(mproc__tasks *tasks, uint32_t w, uint32_t index, uint64_t 
 /** By the supervisor: worker w looks for nothing any more. */
 void mproc__lanes_bury(mproc__tasks *tasks, uint32_t w);
 
-/** Wait for there to be something to do, if `seen` was the normal lane's tail before worker w looked. */
-void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, mproc__deadline deadline);
+/** The calling thread is going to wait for a task: now somebody has to be awake. */
+void mproc__lanes_hurry(mproc__tasks *tasks);
+
+/**
+ * Wait for there to be something to do, if `seen` was the normal lane's tail before worker w looked.
+ *
+ * @param is_brisk  its last tasks took less than a wake does
+ */
+void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk,
+                        mproc__deadline deadline);
 
 static inline uint32_t mproc__lanes_seen(const mproc__tasks *tasks)
 {

@@ -20,12 +20,21 @@
 
 #include <string.h>
 
+/* To wake another worker costs as much. */
+#define SHORT_TASK_NS 2000
+
+/* So many of them, one after the other, and it expects more. */
+#define BRISK 16
+#define MOST_SHORT 128
+
 /** A worker, in its thread. */
 struct worker {
     mproc__tasks *tasks;
     struct mproc__worker_shm *shm;
     uint32_t index;
-    int64_t since; /**< when it began to be busy, or to wait */
+    int64_t since;     /**< when it began to be busy, or to wait */
+    uint64_t n_before; /**< tasks it had ended when it last waited */
+    uint64_t n_short;  /**< see count_short */
 };
 
 static MPROC__THREAD_LOCAL struct worker *here;
@@ -165,21 +174,36 @@ static void begin_time(struct worker *self, int64_t now)
     mproc__store64_relaxed((uint64_t *)&self->shm->since_ns, (uint64_t)now);
 }
 
-/** A time is over; the next one begins. */
-static void account(struct worker *self, int64_t *total)
+/** A time is over; the next one begins. How long it was. */
+static int64_t account(struct worker *self, int64_t *total)
 {
     int64_t now = mplat_now();
-    mproc__store64_relaxed((uint64_t *)total, (uint64_t)(*total + now - self->since));
+    int64_t took = now - self->since;
+    mproc__store64_relaxed((uint64_t *)total, (uint64_t)(*total + took));
     begin_time(self, now);
+    return took;
+}
+
+/** How many short tasks it has had lately, this time included, and fewer the longer there are none. */
+static uint64_t count_short(const struct worker *self, int64_t took)
+{
+    uint64_t n_tasks = self->shm->n_done - self->n_before;
+    if (n_tasks == 0) {
+        return self->n_short / 2;
+    }
+    bool are_short = took / (int64_t)n_tasks < SHORT_TASK_NS;
+    return !are_short ? 0 : self->n_short + n_tasks < MOST_SHORT ? self->n_short + n_tasks : MOST_SHORT;
 }
 
 static void idle(struct worker *self, uint32_t seen)
 {
-    account(self, &self->shm->busy_ns);
+    int64_t took = account(self, &self->shm->busy_ns);
+    self->n_short = count_short(self, took);
+    self->n_before = self->shm->n_done;
     mproc__store32_relaxed(&self->shm->is_idle, 1);
-    mproc__lanes_await(self->tasks, self->index, seen, MPROC__NEVER);
+    mproc__lanes_await(self->tasks, self->index, seen, self->n_short >= BRISK, MPROC__NEVER);
     mproc__store32_relaxed(&self->shm->is_idle, 0);
-    account(self, &self->shm->wait_ns);
+    (void)account(self, &self->shm->wait_ns);
 }
 
 static void work(struct worker *self)
@@ -206,7 +230,7 @@ static void work(struct worker *self)
             idle(self, seen);
         }
     }
-    account(self, &self->shm->busy_ns);
+    (void)account(self, &self->shm->busy_ns);
 }
 
 /** What is left in its hand is for the others. */
