@@ -369,13 +369,9 @@ static void give_back_slot_locked(mproc_future *future)
     }
 }
 
-void mproc__client_end(mproc_future *future, bool has_slot)
+void mproc__client_end_unlock(mproc_future *future, bool has_slot)
 {
     mproc__client *client = future->client;
-    if (has_slot) {
-        mproc__slot_drop_parcels(&client->tasks, future->index);
-    }
-    mproc__clients_lock();
     if (has_slot) {
         give_back_slot_locked(future);
     }
@@ -386,6 +382,15 @@ void mproc__client_end(mproc_future *future, bool has_slot)
     if (is_last) {
         mproc__client_close(client);
     }
+}
+
+void mproc__client_end(mproc_future *future, bool has_slot)
+{
+    if (has_slot) {
+        mproc__slot_drop_parcels(&future->client->tasks, future->index);
+    }
+    mproc__clients_lock();
+    mproc__client_end_unlock(future, has_slot);
 }
 
 void mproc__client_abandon(mproc_future *future)

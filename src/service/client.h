@@ -89,6 +89,9 @@ int mproc__client_begin(mproc__client *client, mproc__function function, uint32_
 /** A future ends, and with it the use of its client; its slot, if it has it still, is DONE or OWNED. */
 void mproc__client_end(mproc_future *future, bool has_slot);
 
+/** The same under the lock, which it releases; its slot holds no parcels. */
+void mproc__client_end_unlock(mproc_future *future, bool has_slot);
+
 /** A future has given it up: it is ABANDONED. */
 void mproc__client_abandon(mproc_future *future);
 

@@ -280,15 +280,14 @@ int mproc__payload_open(const mproc__payload *payload, bool borrow_bytes, mproc_
     bool is_parcel = (payload->descriptor & MPROC__FORM_PARCEL) != 0;
     const mproc__codec codec = {.get_object = is_parcel ? mproc__object_receive : NULL,
                                 .borrow_bytes = borrow_bytes};
-    mproc_value scalars[MOST_SCALARS];
     const mproc__ring_item bytes = {
         .data = payload->data, .size = payload->size, .kind = MPROC__RECORD_BYTES};
     switch (payload->descriptor & MPROC__FORM_MASK) {
     case MPROC__FORM_SCALARS:
-        if (mproc__payload_scalars(payload, scalars) != 1) {
+        if (payload->size != 8) {
             break;
         }
-        *ret_value = scalars[0];
+        (void)mproc__payload_scalars(payload, ret_value);
         return MPROC_OK;
     case MPROC__FORM_NONE:
         *ret_value = (mproc_value){.type = MPROC_NIL};

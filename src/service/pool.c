@@ -119,7 +119,7 @@ int mproc__pool_drop(const struct mproc__rule_shm *rule)
 bool mproc__pool_is_orphaned(const struct mproc__rule_shm *rule)
 {
     mproc__thread_id thread = mproc__load64_acquire(&rule->owner_thread);
-    return thread != 0 && mproc__thread_is_dead(thread) &&
+    return rule->owner != mproc__self_id() && thread != 0 && mproc__thread_is_dead(thread) &&
            mproc__load32_acquire(&rule->is_over) == 0;
 }
 

@@ -250,16 +250,31 @@ void *mproc__future_owner(const mproc_future *future)
     return future->owner;
 }
 
+/** It is done, and there is nothing in its slot that takes time to drop. */
+static bool ends_at_once(const mproc_future *future)
+{
+    mproc__tasks *tasks = &future->client->tasks;
+    const struct mproc__slot_shm *slot = mproc__slot_at(tasks, future->index);
+    return !future->is_taken_back &&
+           mproc__task_state(mproc__load64_acquire(&slot->state)) == MPROC__TASK_DONE &&
+           ((slot->args | slot->result) & MPROC__FORM_PARCEL) == 0 && tasks->shm->is_traced == 0;
+}
+
 void mproc__future_release(mproc_future *future)
 {
-    mproc__clients_lock();
     mproc__client *client = future->client;
+    bool is_ours = client->member == mproc__self_id() && mproc__family_enter() >= 0;
+    mproc__clients_lock();
     bool is_last = --future->users == 0;
     if (is_last) {
         mproc__future_leave_locked(future);
+        if (is_ours && ends_at_once(future)) {
+            mproc__client_end_unlock(future, true);
+            return;
+        }
     }
     mproc__clients_unlock();
-    if (!is_last || client->member != mproc__self_id() || mproc__family_enter() < 0) {
+    if (!is_last || !is_ours) {
         return;
     }
     uint64_t *state = &mproc__slot_at(&client->tasks, future->index)->state;
