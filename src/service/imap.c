@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "service/imap_window.h"
+#include "service/client.h"
 #include "service/pieces.h"
 
 #include <stdio.h>
@@ -17,6 +18,11 @@
 
 /* Where the window ends if nobody says so: enough for workers to find work while the caller does other things. */
 #define CHUNKS_PER_WORKER 32
+
+/* Results that come faster are waited for by the quarter of a window, but not longer than that: to be woken for
+ * each would take more time from the workers than many a task does. */
+#define FAST_NS ((int64_t)100000)
+#define LONGEST_PACE_NS ((int64_t)250000)
 
 struct mproc_iterator {
     mproc__job job;
@@ -32,6 +38,8 @@ struct mproc_iterator {
     mproc__gather gather;
     size_t first, n_gathered, n_handed;
     size_t index;
+    int64_t waited_at;  // when it last had to wait
+    size_t n_at_wait;   // how many had been handed out then
     int source_status; // it has failed: told at the end
     char source_story[MPROC__STORY_MAX + 1];
     bool is_over;
@@ -152,6 +160,20 @@ static size_t find(const mproc_iterator *it, const mproc_future *future)
     return i;
 }
 
+/* Results have come fast lately: wait for one that is due a little later than the next one. */
+static void keep_pace(mproc_iterator *it, mproc__deadline deadline)
+{
+    const int64_t now = mplat_now();
+    const size_t n = it->window.n_handed - it->n_at_wait;
+    const bool is_fast = n > 0 && (now - it->waited_at) / (int64_t)n < FAST_NS;
+    mproc_future *later = it->n_pieces > 0 ? piece_at(it, it->n_pieces / 4)->future : NULL;
+    it->waited_at = now;
+    it->n_at_wait = it->window.n_handed;
+    if (is_fast && later != NULL) {
+        (void)mproc__future_await(later, mproc__deadline_slice(deadline, LONGEST_PACE_NS));
+    }
+}
+
 static int await(mproc_iterator *it, mproc__deadline deadline)
 {
     size_t i = 0;
@@ -164,9 +186,16 @@ static int await(mproc_iterator *it, mproc__deadline deadline)
     }
     mproc_future *future = piece_at(it, 0)->future;
     if (it->is_ordered) {
+        if (future != NULL && !mproc__future_is_done(future)) {
+            keep_pace(it, deadline);
+        }
         rc = future != NULL ? mproc__future_await(future, deadline) : MPROC_OK;
     } else {
-        rc = mproc__client_next(it->job.client, it, deadline, &future);
+        rc = mproc__client_next(it->job.client, it, 0, &future);
+        if (rc == MPROC_ETIMEDOUT) {
+            keep_pace(it, deadline);
+            rc = mproc__client_next(it->job.client, it, deadline, &future);
+        }
         i = rc >= 0 ? find(it, future) : 0;
     }
     if (rc >= 0) {

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/compiler.h"
 #include "base/status.h"
+#include "service/client.h"
 #include "service/progress.h"
 
 #include <stdio.h>
@@ -247,18 +248,29 @@ static int fill(mproc__feed *feed, struct pipeline *line)
     return rc;
 }
 
-static int drain_one(mproc__feed *feed, struct pipeline *line, mproc__deadline deadline)
+static bool is_done(const mproc__piece *piece)
 {
+    return piece->future == NULL || mproc__future_is_done(piece->future);
+}
+
+/* Wait for some, and collect all that are done. To be woken for each would take time from the workers. */
+static int drain(mproc__feed *feed, struct pipeline *line, mproc__deadline deadline)
+{
+    mproc__piece *later = piece_at(feed, line, line->n_pieces / 8);
+    int rc = later->future != NULL ? await(feed, line, later->future, deadline) : MPROC_OK;
     mproc__piece *piece = piece_at(feed, line, 0);
-    int rc = piece->future != NULL ? await(feed, line, piece->future, deadline) : MPROC_OK;
-    if (rc >= 0) {
+    if (rc >= 0 && !is_done(piece)) {
+        rc = await(feed, line, piece->future, deadline);
+    }
+    while (line->n_pieces > 0 && is_done(piece_at(feed, line, 0))) {
+        piece = piece_at(feed, line, 0);
         feed->collect(feed, piece);
         mproc_future_close(piece->future);
         line->oldest = (line->oldest + 1) % feed->capacity;
         line->n_pieces--;
-        if (feed->progress != 0) {
-            mproc__progress_update(&line->bar, count_ended(feed, line));
-        }
+    }
+    if (feed->progress != 0) {
+        mproc__progress_update(&line->bar, count_ended(feed, line));
     }
     return rc;
 }
@@ -280,7 +292,7 @@ static int run(mproc__feed *feed, struct pipeline *line, mproc__deadline deadlin
     int rc = MPROC_OK;
     while (rc >= 0 && (line->next_item < feed->n_items || line->n_pieces > 0)) {
         rc = fill(feed, line);
-        rc = rc < 0 ? rc : drain_one(feed, line, deadline);
+        rc = rc < 0 ? rc : drain(feed, line, deadline);
     }
     return rc;
 }
