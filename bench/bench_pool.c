@@ -252,7 +252,8 @@ static void add_files(bench *b)
         const char *subject;
         pool_files_fn run;
     } files[] = {
-        {"mproc", pool_files_mproc},          {"one process", pool_files_alone},
+        {"mproc", pool_files_mproc},          {"mproc imap_unordered", pool_files_mproc_unordered},
+        {"one process", pool_files_alone},
 #ifdef BENCH_HAVE_OPENMP
         {"OpenMP for", pool_files_openmp},
 #endif

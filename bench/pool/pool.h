@@ -126,6 +126,8 @@ int pool_run_stop(const void *arg, int64_t slice_ns, double *ret_values);
 struct file_list;
 struct file_summary;
 
+enum { POOL_FILES_CHUNK = 4 }; /* the example's */
+
 /* Add up what there is to know about the files, see ../../examples/files.h. As a bench_run_fn returns. */
 typedef int (*pool_files_fn)(const struct file_list *list, struct file_summary *ret_total);
 
@@ -134,6 +136,7 @@ int pool_files_python(const struct file_list *files, struct file_summary *ret_to
 int pool_files_xargs(const struct file_list *list, struct file_summary *ret_total);
 int pool_files_openmp(const struct file_list *list, struct file_summary *ret_total);
 int pool_files_mproc(const struct file_list *list, struct file_summary *ret_total);
+int pool_files_mproc_unordered(const struct file_list *list, struct file_summary *ret_total);
 
 struct pool_files_probe {
     pool_files_fn run;

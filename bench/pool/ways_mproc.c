@@ -321,12 +321,51 @@ static int take_summaries(mproc_iterator *results, struct file_summary *total)
     return rc;
 }
 
+static int open_for_files(struct file_summary *ret_total)
+{
+    *ret_total = (struct file_summary){0};
+    return open_workers(BY_SPAWN);
+}
+
+static int close_after_files(int rc, const char *what)
+{
+    mproc_pool_close(workers);
+    workers = NULL;
+    return rc == 0 ? 0 : fail(what, rc);
+}
+
+/* As the example does it. */
 int pool_files_mproc(const struct file_list *list, struct file_summary *ret_total)
+{
+    const mproc_map_options options = {.chunk_size = POOL_FILES_CHUNK};
+    mproc_value *paths = NULL;
+    struct file_summary one;
+    int rc = make_values(list->count, &paths);
+    if (rc != 0 || paths == NULL) {
+        return rc;
+    }
+    mproc_value *results = paths + list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        paths[i] = MPROC_VALUE(list->paths[i]);
+    }
+    rc = open_for_files(ret_total);
+    if (rc == 0) {
+        rc = mproc_pool_map(workers, summarize, &(mproc_args){list->count, paths}, results,
+                            &options, MPROC_FOREVER);
+    }
+    for (size_t i = 0; rc == 0 && i < list->count; i++) {
+        memcpy(&one, results[i].as.bytes.data, sizeof(one));
+        file_summary_add(ret_total, &one);
+        mproc_value_clear(&results[i]);
+    }
+    return close_after_files(rc, "mproc_pool_map");
+}
+
+int pool_files_mproc_unordered(const struct file_list *list, struct file_summary *ret_total)
 {
     char **next = list->paths;
     mproc_iterator *results = NULL;
-    *ret_total = (struct file_summary){0};
-    int rc = open_workers(BY_SPAWN);
+    int rc = open_for_files(ret_total);
     if (rc == 0) {
         rc = mproc_pool_imap_unordered(workers, summarize, next_path, &next, NULL, &results);
     }
@@ -334,9 +373,7 @@ int pool_files_mproc(const struct file_list *list, struct file_summary *ret_tota
         rc = take_summaries(results, ret_total);
     }
     mproc_iterator_close(results);
-    mproc_pool_close(workers);
-    workers = NULL;
-    return rc == 0 ? 0 : fail("mproc_pool_imap_unordered", rc);
+    return close_after_files(rc, "mproc_pool_imap_unordered");
 }
 
 #define SUBMITS (POOL_SUBMIT | POOL_ONE | POOL_ASLEEP | POOL_PAYLOAD)

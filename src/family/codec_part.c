@@ -271,8 +271,8 @@ static inline bool take_integer_at_once(mproc__parts *in, mproc_value *value)
         if (code < 0xd0 && n_bits == 64 && bits > INT64_MAX) {
             return false;
         }
-        value->as.integer = code < 0xd0 ? (int64_t)(bits >> (64 - n_bits))
-                                        : (int64_t)bits >> (64 - n_bits);
+        value->as.integer =
+            code < 0xd0 ? (int64_t)(bits >> (64 - n_bits)) : (int64_t)bits >> (64 - n_bits);
         in->at += 1 + n_bits / 8;
     } else {
         return false;

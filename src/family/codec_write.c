@@ -201,7 +201,8 @@ static unsigned char *put_head(unsigned char *at, const struct form *form, size_
 }
 
 /* An integer of `size` bytes in all; the codes of its four long forms follow each other. */
-static inline unsigned char *put_integer(unsigned char *at, uint64_t bits, size_t size, unsigned code)
+static inline unsigned char *put_integer(unsigned char *at, uint64_t bits, size_t size,
+                                         unsigned code)
 {
     switch (size) {
     case 1:

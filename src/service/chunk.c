@@ -80,7 +80,8 @@ static int write_items(const mproc_value *items, size_t count, mproc__hold *hold
     const mproc__codec codec = {.put_object = mproc__object_embed, .arg = hold};
     unsigned char *at = (unsigned char *)shm + shm->items;
     const unsigned char *end = (unsigned char *)shm + shm->outcomes_end;
-    for (size_t i = 0; (i += mproc__codec_write_plain(items + i, count - i, &at, end)) < count; i++) {
+    for (size_t i = 0; (i += mproc__codec_write_plain(items + i, count - i, &at, end)) < count;
+         i++) {
         size_t size = 0;
         int rc = mproc__codec_size(&codec, &items[i], &size, NULL);
         // What was measured may have been changed meanwhile by a careless caller.

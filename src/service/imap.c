@@ -38,8 +38,8 @@ struct mproc_iterator {
     mproc__gather gather;
     size_t first, n_gathered, n_handed;
     size_t index;
-    int64_t waited_at;  // when it last had to wait
-    size_t n_at_wait;   // how many had been handed out then
+    int64_t waited_at; // when it last had to wait
+    size_t n_at_wait;  // how many had been handed out then
     int source_status; // it has failed: told at the end
     char source_story[MPROC__STORY_MAX + 1];
     bool is_over;

@@ -321,7 +321,8 @@ struct mproc__pool_shm {
     MPROC__ALIGNAS(64) uint32_t lanes; /**< bit i: lane i is there; not the normal one's */
     uint32_t
         lookout; /**< index + 1 of the one worker that looks for work in place of sleeping; 0: none */
-    uint32_t standby; /**< index + 1 of the one that sleeps for a moment only, see lanes.c; 0: none */
+    uint32_t
+        standby; /**< index + 1 of the one that sleeps for a moment only, see lanes.c; 0: none */
     struct mproc__bell_shm bell; /**< of those who sleep on the normal lane's tail */
     uint32_t reserved_too[9];
 };

@@ -192,7 +192,9 @@ static uint64_t count_short(const struct worker *self, int64_t took)
         return self->n_short / 2;
     }
     bool are_short = took / (int64_t)n_tasks < SHORT_TASK_NS;
-    return !are_short ? 0 : self->n_short + n_tasks < MOST_SHORT ? self->n_short + n_tasks : MOST_SHORT;
+    return !are_short                             ? 0
+           : self->n_short + n_tasks < MOST_SHORT ? self->n_short + n_tasks
+                                                  : MOST_SHORT;
 }
 
 static void idle(struct worker *self, uint32_t seen)
