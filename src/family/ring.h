@@ -213,6 +213,9 @@ static inline void mproc__ring_put_commit(mproc__ring_end *end)
     end->committed = end->position;
 }
 
+/** How many messages are in it; if they are fewer than `most`, there may be fewer still: it looks no closer then. */
+uint64_t mproc__ring_put_count(mproc__ring_end *end, uint64_t most);
+
 /** Give the end back. What is not committed is forgotten. */
 void mproc__ring_put_end(mproc__ring_end *end);
 
@@ -257,6 +260,9 @@ void mproc__ring_get_end(mproc__ring_end *end);
 
 /** After the end was given back: who was woken and leaves the message where it is has another one woken. */
 void mproc__ring_pass_on(struct mproc__ring_shm *ring);
+
+/** By a getter that found nothing: pause for a moment, if that pays, so that it finds several. */
+void mproc__ring_let_gather(void);
 
 /** After the end was given back: until there may be a message, or time is up. */
 void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadline);

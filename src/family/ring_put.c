@@ -280,6 +280,17 @@ bool mproc__ring_put_parcel(mproc__ring_end *end, mproc__hold hold, enum mproc__
     return true;
 }
 
+uint64_t mproc__ring_put_count(mproc__ring_end *end, uint64_t most)
+{
+    struct mproc__ring_shm *ring = end->ring;
+    uint64_t n = mproc__ring_items(end->committed, ring->put.head_seen);
+    if (n >= most && ring->max_bytes == 0) { // else it goes with the sum there
+        ring->put.head_seen = mproc__load64_acquire(&ring->head);
+        n = mproc__ring_items(end->committed, ring->put.head_seen);
+    }
+    return n;
+}
+
 void mproc__ring_put_end(mproc__ring_end *end)
 {
     struct mproc__ring_shm *ring = end->ring;
@@ -348,10 +359,15 @@ void mproc__ring_await_room(const mproc__ring_end *seen, mproc__deadline deadlin
     mproc__bell_await(&ring->putters, mproc__low32(&ring->head), (uint32_t)seen->other, deadline);
 }
 
+void mproc__ring_let_gather(void)
+{
+    let_gather(&mproc__gathering_gets);
+}
+
 void mproc__ring_await_item(const mproc__ring_end *seen, mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = seen->ring;
-    let_gather(&mproc__gathering_gets);
+    mproc__ring_let_gather();
     mproc__bell_await(&ring->getters, mproc__low32(&ring->tail), (uint32_t)seen->other, deadline);
 }
 

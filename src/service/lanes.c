@@ -79,21 +79,20 @@ static int open_lane(mproc__tasks *tasks, uint32_t lane)
 
 /* ---- waking ---------------------------------------------------------------------------------- */
 
-/** Whether those who sleep can be left alone for now, see Briskly. */
-static bool can_wait(const mproc__tasks *tasks)
+/** Whether those who sleep can be left alone for now, though so many records wait: see Briskly. */
+static bool can_wait(const mproc__tasks *tasks, uint64_t n_waiting)
 {
-    return mproc__load32_relaxed(&tasks->shm->standby) != 0 &&
-           mproc__ring_count(tasks->normal) < PATIENCE;
+    return n_waiting < PATIENCE && mproc__load32_relaxed(&tasks->shm->standby) != 0;
 }
 
 /**
  * Something has been put: up to n of the sleepers wake up. With somebody on the lookout there is no need: who
  * finds something there wakes the next one, if there is more.
  */
-static void ring_bell(mproc__tasks *tasks, uint64_t n, uint32_t notes)
+static void ring_bell(mproc__tasks *tasks, uint64_t n, uint64_t n_waiting, uint32_t notes)
 {
     struct mproc__pool_shm *shm = tasks->shm;
-    if (mproc__load32_relaxed(&shm->lookout) == 0 && !can_wait(tasks)) {
+    if (mproc__load32_relaxed(&shm->lookout) == 0 && !can_wait(tasks, n_waiting)) {
         mproc__bell_ring(&shm->bell, mproc__low32(&tasks->normal->tail), n, notes);
     }
 }
@@ -158,10 +157,12 @@ static void rest(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk,
 void mproc__lanes_await(mproc__tasks *tasks, uint32_t w, uint32_t seen, bool is_brisk,
                         mproc__deadline deadline)
 {
+    mproc__ring_let_gather();
     if (!look_out(tasks, w, seen, is_brisk)) {
         rest(tasks, w, seen, is_brisk, deadline);
     }
-    if (mproc__ring_count(tasks->normal) > 1 && !can_wait(tasks)) {
+    uint64_t n_waiting = mproc__ring_count(tasks->normal);
+    if (n_waiting > 1 && !can_wait(tasks, n_waiting)) {
         call_one(tasks); // one is ours
     }
 }
@@ -192,10 +193,11 @@ static int put(mproc__tasks *tasks, struct mproc__ring_shm *ring, const uint64_t
     }
     if (rc >= 0) {
         mproc__ring_put_commit(&end);
+        uint64_t n_waiting = mproc__ring_put_count(&end, PATIENCE);
         mproc__ring_put_end(&end);
         if (ring == tasks->normal) {
             mproc__fence_after_rmw();
-            ring_bell(tasks, n, notes);
+            ring_bell(tasks, n, n_waiting, notes);
         }
     }
     return rc;

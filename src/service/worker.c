@@ -214,7 +214,9 @@ static void work(struct worker *self)
     uint64_t n_tasks = 0;
     begin_time(self, mplat_now());
     for (;;) {
-        uint32_t seen = mproc__lanes_seen(self->tasks);
+        // The tail's cache line is its writers': who has more in its hand does not look.
+        bool has_hand = self->shm->n_hand != 0;
+        uint32_t seen = has_hand ? 0 : mproc__lanes_seen(self->tasks);
         uint32_t phase = mproc__load32_acquire(&shm->rule.phase);
         uint32_t index;
         if (phase == MPROC__POOL_TERMINATED || phase == MPROC__POOL_BROKEN) {
@@ -228,7 +230,7 @@ static void work(struct worker *self)
             }
         } else if (phase == MPROC__POOL_SHUT) {
             break;
-        } else {
+        } else if (!has_hand) {
             idle(self, seen);
         }
     }
