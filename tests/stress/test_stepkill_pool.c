@@ -155,7 +155,14 @@ static void run_looking(uint64_t shared)
     uint32_t index;
     uint32_t seen = mproc__lanes_seen(&tasks);
     CHILD_CHECK(mproc__task_next(&tasks, VICTIM, &index) == 0);
-    mproc__lanes_await(&tasks, VICTIM, seen + 1, MPROC__NEVER);
+    mproc__lanes_await(&tasks, VICTIM, seen + 1, true, MPROC__NEVER);
+}
+
+/* Have no more short tasks, and sleep for a moment. */
+static void run_standing_by(uint64_t shared)
+{
+    (void)shared;
+    mproc__lanes_await(&tasks, VICTIM, mproc__lanes_seen(&tasks), true, MPROC__NEVER);
 }
 
 /* ---- afterwards ------------------------------------------------------------------------------ */
@@ -173,6 +180,7 @@ static void settle(void)
     mproc__tasks_bury_worker(&tasks, VICTIM, &death, &recovered);
     mproc__tasks_bury_ports(&tasks);
     CU_ASSERT_EQUAL(tasks.shm->lookout, 0);
+    CU_ASSERT_EQUAL(tasks.shm->standby, 0);
     while (work(SURVIVOR, MPROC_OK, false)) {
     }
     CU_ASSERT(mproc__tasks_are_done(&tasks));
@@ -350,6 +358,7 @@ const ops_op ops_table[] = {
     {"run a task that fails and is run again", NULL, run_failing,
      PART(make_retried, NULL, note_done, after_retry)},
     {"look for a task", NULL, run_looking, PART(make_pool, NULL, note_done, after_abandoned)},
+    {"stand by", NULL, run_standing_by, PART(make_pool, NULL, note_done, after_abandoned)},
     {"give a task", NULL, give_small, PART(make_tasks, NULL, note_done, after_retry)},
     {"give a large task", NULL, give_large, PART(make_tasks, NULL, note_done, after_retry)},
     {"give an urgent task", NULL, give_urgent, PART(make_tasks, NULL, note_done, after_retry)},
