@@ -135,6 +135,9 @@ int mproc__client_open(uint64_t pool, mproc__client **ret_client)
 /** Nobody uses it any more: what it has goes back to the pool. */
 static void give_up(mproc__client *client)
 {
+    for (uint32_t i = 0; i < client->n_slots; i++) {
+        mproc__slot_drop_parcels(&client->tasks, client->slots[i]);
+    }
     if (client->n_slots > 0) {
         mproc__slots_give(&client->tasks, client->slots, client->n_slots);
     }
@@ -231,6 +234,9 @@ void mproc__client_keep_locked(mproc__client *client, uint32_t index)
 {
     if (client->n_slots == MPROC__CLIENT_SLOTS) {
         const uint32_t n = MPROC__CLIENT_SLOTS / 2;
+        for (uint32_t i = n; i < MPROC__CLIENT_SLOTS; i++) {
+            mproc__slot_drop_parcels(&client->tasks, client->slots[i]);
+        }
         mproc__slots_give(&client->tasks, client->slots + n, n);
         client->n_slots -= n;
     }

@@ -11,7 +11,7 @@
 
 #include "service/submit.h"
 
-#define MPROC__CLIENT_SLOTS 1024 /* that are kept for the next tasks */
+#define MPROC__CLIENT_SLOTS 8192 /* that are kept for the next tasks */
 #define MPROC__CLIENT_FUNCTIONS 64
 
 /** Something that is told when futures are done: a walk, a map, the callbacks. */

@@ -4,6 +4,8 @@
  *
  * Why   Most are a number or two: no encoding, no allocation, one cache line. What is larger lies encoded in
  *       the slot's second line; what is too large for that, or has objects in it, is a parcel.
+ * Kept  Small parcels stay in their slot, and are used again by its next tasks: to make one and to drop it takes
+ *       longer than to fill it.
  * Again Arguments stay as long as the task may be run again.
  */
 #include "service/payload.h"
@@ -81,12 +83,17 @@ static size_t size_of(uint32_t descriptor)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/** Where bytes are to go: into the slot, or into a new parcel. */
+/* Parcels up to this size are kept. */
+#define SMALLEST_KEPT 256u
+#define LARGEST_KEPT 4096u
+
+/** Where bytes are to go: into the slot, or into a parcel. */
 struct place {
     mproc__tasks *tasks;
     uint32_t index;
     uint32_t which;
-    mproc__hold hold;
+    uint32_t descriptor; /**< what it will be, but for the form */
+    mproc__hold hold;    /**< of a new parcel, or 0 */
 };
 
 static void *small_of(struct mproc__slot_shm *slot, uint32_t which)
@@ -115,40 +122,64 @@ static void describe(struct mproc__slot_shm *slot, uint32_t which, uint32_t desc
     }
 }
 
-/** Room for so many bytes. 0 or an error. */
-static int make_room(struct place *place, enum mproc__form form, size_t size, size_t n_objects,
-                     void **ret_data)
+/** The parcel that the slot has kept, if it is large enough. */
+static void *kept_parcel(const struct place *place, size_t size)
+{
+    uint64_t parcel = mproc__task_parcel(place->tasks, place->index, place->which);
+    bool is_fit = parcel != 0 && mproc__block_size(parcel) >= size &&
+                  mproc__block_size(parcel) <= LARGEST_KEPT && mproc__block_part(parcel, 0) == 0;
+    return is_fit ? mproc__block_at(parcel) : NULL;
+}
+
+static void *place_in_slot(const struct place *place, size_t size)
 {
     struct mproc__slot_shm *slot = mproc__slot_at(place->tasks, place->index);
+    return size <= MPROC__SMALL  ? small_of(slot, place->which)
+           : size <= MPROC__MORE ? more_for(slot, place->which)
+                                 : NULL;
+}
+
+/** Room for so many bytes. 0 or an error. */
+static int make_room(struct place *place, size_t size, size_t n_objects, void **ret_data)
+{
+    bool is_small = n_objects == 0 && size <= LARGEST_KEPT;
     place->hold.offset = 0;
-    if (n_objects == 0 && size <= MPROC__MORE) {
-        *ret_data =
-            size <= MPROC__SMALL ? small_of(slot, place->which) : more_for(slot, place->which);
-        if (*ret_data != NULL) {
-            describe(slot, place->which, (uint32_t)form | (uint32_t)size << MPROC__FORM_SHIFT);
-            return MPROC_OK;
-        }
+    place->descriptor = is_small ? (uint32_t)size << MPROC__FORM_SHIFT : 0;
+    *ret_data = is_small ? place_in_slot(place, size) : NULL;
+    if (*ret_data != NULL) {
+        return MPROC_OK;
+    }
+    place->descriptor |= MPROC__FORM_PARCEL;
+    *ret_data = is_small ? kept_parcel(place, size) : NULL;
+    if (*ret_data != NULL) {
+        return MPROC_OK;
     }
     if (n_objects > UINT32_MAX) {
         return mproc__fail(MPROC_ETOOBIG, "a task has more than 4,294,967,295 objects");
     }
+    size_t room = size;
+    for (room = is_small ? SMALLEST_KEPT : size; room < size;) {
+        room *= 2;
+    }
     int rc =
-        mproc__block_create(MPROC__KIND_PARCEL, size, (uint32_t)n_objects, false, &place->hold);
+        mproc__block_create(MPROC__KIND_PARCEL, room, (uint32_t)n_objects, false, &place->hold);
     *ret_data = rc >= 0 ? mproc__block_at(place->hold.offset) : NULL;
     return rc;
 }
 
 static void close_room(struct place *place, enum mproc__form form)
 {
+    struct mproc__slot_shm *slot = mproc__slot_at(place->tasks, place->index);
     if (place->hold.offset != 0) {
         mproc__task_attach(place->tasks, place->index, place->which, place->hold, form);
     }
+    describe(slot, place->which, (uint32_t)form | place->descriptor);
 }
 
 static int put_bytes(struct place *place, enum mproc__form form, const void *data, size_t size)
 {
     void *room;
-    int rc = make_room(place, form, size, 0, &room);
+    int rc = make_room(place, size, 0, &room);
     if (rc >= 0) {
         if (size > 0) {
             memcpy(room, data, size);
@@ -165,7 +196,7 @@ static int put_encoded(struct place *place, const mproc_value *value)
     size_t n_objects = 0;
     void *room;
     int rc = mproc__codec_size(&codec, value, &size, &n_objects);
-    if (rc < 0 || (rc = make_room(place, MPROC__FORM_VALUE, size, n_objects, &room)) < 0) {
+    if (rc < 0 || (rc = make_room(place, size, n_objects, &room)) < 0) {
         return rc;
     }
     rc = mproc__codec_write(&codec, value, room);
@@ -242,12 +273,13 @@ static mproc__payload payload_of(mproc__tasks *tasks, uint32_t index, uint32_t w
     struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
     mproc__payload payload = {.descriptor =
                                   which == MPROC__PARCEL_ARGS ? slot->args : slot->result};
+    payload.size = size_of(payload.descriptor);
     if (payload.descriptor & MPROC__FORM_PARCEL) {
         uint64_t parcel = mproc__task_parcel(tasks, index, which);
+        const size_t most = (size_t)mproc__block_size(parcel);
         payload.data = mproc__block_at(parcel);
-        payload.size = (size_t)mproc__block_size(parcel);
+        payload.size = payload.size != 0 && payload.size <= most ? payload.size : most;
     } else {
-        payload.size = size_of(payload.descriptor);
         payload.size = payload.size <= MPROC__MORE ? payload.size : 0; // somebody wrote over it
         payload.data = payload.size <= MPROC__SMALL ? small_of(slot, which) : slot->more;
     }

@@ -250,14 +250,22 @@ void *mproc__future_owner(const mproc_future *future)
     return future->owner;
 }
 
-/** It is done, and there is nothing in its slot that takes time to drop. */
-static bool ends_at_once(const mproc_future *future)
+/** Whether a slot need not drop what a descriptor says. */
+static bool may_keep(uint32_t descriptor, const mproc__client *client)
+{
+    return (descriptor & MPROC__FORM_PARCEL) == 0 ||
+           (descriptor >> MPROC__FORM_SHIFT != 0 && client->n_slots < MPROC__CLIENT_SLOTS / 2);
+}
+
+/** It is done, and there is nothing in its slot that takes time to drop. Under the lock. */
+static bool ends_at_once_locked(const mproc_future *future)
 {
     mproc__tasks *tasks = &future->client->tasks;
     const struct mproc__slot_shm *slot = mproc__slot_at(tasks, future->index);
     return !future->is_taken_back &&
            mproc__task_state(mproc__load64_acquire(&slot->state)) == MPROC__TASK_DONE &&
-           ((slot->args | slot->result) & MPROC__FORM_PARCEL) == 0 && tasks->shm->is_traced == 0;
+           may_keep(slot->args, future->client) && may_keep(slot->result, future->client) &&
+           tasks->shm->is_traced == 0;
 }
 
 void mproc__future_release(mproc_future *future)
@@ -268,7 +276,7 @@ void mproc__future_release(mproc_future *future)
     bool is_last = --future->users == 0;
     if (is_last) {
         mproc__future_leave_locked(future);
-        if (is_ours && ends_at_once(future)) {
+        if (is_ours && ends_at_once_locked(future)) {
             mproc__client_end_unlock(future, true);
             return;
         }

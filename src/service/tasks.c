@@ -236,13 +236,8 @@ void mproc__slot_drop_parcel(mproc__tasks *tasks, uint32_t index, uint32_t which
 
 void mproc__slot_drop_parcels(mproc__tasks *tasks, uint32_t index)
 {
-    const struct mproc__slot_shm *slot = mproc__slot_at(tasks, index);
-    if (slot->args & MPROC__FORM_PARCEL) {
-        mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_ARGS);
-    }
-    if (slot->result & MPROC__FORM_PARCEL) {
-        mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_RESULT);
-    }
+    mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_ARGS);
+    mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_RESULT);
 }
 
 void mproc__task_attach(mproc__tasks *tasks, uint32_t index, uint32_t which, mproc__hold hold,

@@ -144,7 +144,8 @@ enum mproc__form {
 };
 
 /* A descriptor: form, whether it is a parcel, and the size in bytes of what lies in the slot, or for
- * SCALARS their number (3 bits) and types (3 bits each, mproc_type up to MPROC_DOUBLE). */
+ * SCALARS their number (3 bits) and types (3 bits each, mproc_type up to MPROC_DOUBLE). Of a parcel: the size of
+ * what lies in one that the slot may keep for its next tasks; 0: all of it, and it may not. */
 #define MPROC__FORM_MASK 0x7u
 #define MPROC__FORM_PARCEL 0x8u
 #define MPROC__FORM_SHIFT 8
@@ -383,10 +384,10 @@ int mproc__slots_take(mproc__tasks *tasks, uint32_t port, uint32_t *ret_indices,
 /** Free slots that are the caller's. What they hold has been dropped. */
 void mproc__slots_give(mproc__tasks *tasks, const uint32_t *indices, uint32_t n);
 
-/** Have a slot, which is the caller's, hold no parcels any more, if its descriptors say that it does. */
+/** Have a slot, which is the caller's, hold no parcels any more, whatever its descriptors say. */
 void mproc__slot_drop_parcels(mproc__tasks *tasks, uint32_t index);
 
-/** Have it hold no arguments, or no result, whatever the descriptor says. */
+/** The same of its arguments, or of its result. */
 void mproc__slot_drop_parcel(mproc__tasks *tasks, uint32_t index, uint32_t which);
 
 /** A port for the calling process. 0, MPROC_ENOMEM or MPROC_ENOSPC. */

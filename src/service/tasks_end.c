@@ -69,8 +69,7 @@ bool mproc__task_was_left(mproc__tasks *tasks, uint32_t index)
 
 void mproc__task_free(mproc__tasks *tasks, uint32_t index)
 {
-    mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_ARGS);
-    mproc__slot_drop_parcel(tasks, index, MPROC__PARCEL_RESULT);
+    mproc__slot_drop_parcels(tasks, index);
     mproc__slots_give(tasks, &index, 1);
 }
 
