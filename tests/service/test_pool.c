@@ -2,6 +2,7 @@
 /*
  * test_pool.c: pools: made, used by many, shut down, ended.
  */
+#include "family/sleep.h"
 #include "service/pool_test.h"
 
 #include <stdlib.h>
@@ -401,6 +402,39 @@ static void test_pool__of_threads_is_terminated(void)
     mproc_block_close(block);
 }
 
+/* Workers who expect short tasks, which nobody is woken for, find two that wait for each other. */
+static void test_pool__of_threads_has_long_tasks_among_short_ones(void)
+{
+    enum { ROUNDS = 200, SHORT = 40 };
+    mproc_future *futures[SHORT];
+    mproc_pool *pool = NULL;
+    int64_t slice = mproc__slice_ns;
+    mproc__slice_ns = INT64_MAX / 4; // nothing rests on slices as long as nobody dies
+    CU_ASSERT_EQUAL_FATAL(mproc_thread_pool_create(&pool, &(mproc_pool_options){.processes = 2}),
+                          MPROC_OK);
+    for (int round = 0; round < ROUNDS; round++) {
+        mproc_block *block = make_words(2);
+        for (int i = 0; i < SHORT; i++) {
+            futures[i] = submit(pool, task_add, MPROC_ARGS(i, round));
+        }
+        for (int i = 0; i < SHORT && round % 2 == 0; i++) {
+            CU_ASSERT(mproc_future_wait(futures[i], LIMIT) == MPROC_OK);
+        }
+        mproc_future *a = submit(pool, task_thread, MPROC_ARGS(block));
+        mproc_future *b = submit(pool, task_thread, MPROC_ARGS(block));
+        CU_ASSERT(await_word(words_of(block), 2)); // both run, though we wait for neither
+        set_word(words_of(block) + 1, 1);
+        for (int i = 0; i < SHORT; i++) {
+            CU_ASSERT_EQUAL(result_of(futures[i]), i + round);
+        }
+        (void)result_of(a);
+        (void)result_of(b);
+        mproc_block_close(block);
+    }
+    mproc_pool_close(pool);
+    mproc__slice_ns = slice;
+}
+
 static const testlib_case cases[] = {
     {"runs_tasks_in_its_workers", test_pool__runs_tasks_in_its_workers},
     {"is_as_large_as_the_machine", test_pool__is_as_large_as_the_machine},
@@ -419,5 +453,7 @@ static const testlib_case cases[] = {
     {"workers_have_state_and_place", test_pool__workers_have_state_and_place},
     {"of_threads", test_pool__of_threads},
     {"of_threads_is_terminated", test_pool__of_threads_is_terminated},
+    {"of_threads_has_long_tasks_among_short_ones",
+     test_pool__of_threads_has_long_tasks_among_short_ones},
 };
 PROCESS_TEST_MAIN("service.pool", cases)
