@@ -137,12 +137,36 @@ static void test_codec__changes_heads_at_the_limits(void)
                 (const size_t[]){5, 5, 5, 5});
 }
 
+/* The same in front of 8 more bytes, and at the end of a run. */
+static void check_run(const char *wire, size_t size, mproc_value expected)
+{
+    mproc_value values[4];
+    char *run = malloc(2 * size + 8);
+    memcpy(run, wire, size);
+    memset(run + size, 0x01, 8);
+    memcpy(run + size + 8, wire, size);
+    const void *at = run;
+    size_t n_equal = 0, n_read = 0, n;
+    while (mproc__codec_read_run(&no_objects, &at, run + 2 * size + 8, values, 4, &n) == 0 &&
+           n > 0) {
+        for (size_t i = 0; i < n; i++, n_read++) {
+            const bool is_end = n_read == 0 || n_read == 9;
+            n_equal +=
+                is_end ? mproc_value_equal(&values[i], &expected) : values[i].as.integer == 1;
+            mproc_value_clear(&values[i]);
+        }
+    }
+    CU_ASSERT(n_read == 10 && n_equal == 10);
+    free(run);
+}
+
 static void check_decoding(const char *wire, size_t size, mproc_value expected)
 {
     mproc_value decoded = MPROC_NIL_VALUE;
     CU_ASSERT(decode(&no_objects, wire, size, &decoded) == 0);
     CU_ASSERT(mproc_value_equal(&decoded, &expected));
     mproc_value_clear(&decoded);
+    check_run(wire, size, expected);
 }
 
 static void test_codec__reads_every_form(void)
@@ -331,6 +355,40 @@ static void test_codec__reads_runs(void)
     CU_ASSERT(read_run(&end, end, values, 8) == 0);
 }
 
+/* As many as there is room for, and each as it is written by itself. */
+static void test_codec__writes_plain_values_at_once(void)
+{
+    static const int64_t limits[] = {0,     127,        128,       255,    256,       65535,
+                                     65536, UINT32_MAX, INT64_MAX, -1,     -32,       -33,
+                                     -128,  -129,       -32768,    -32769, INT32_MIN, INT64_MIN};
+    enum { LIMITS = sizeof(limits) / sizeof(limits[0]), PLAIN = LIMITS + 4 };
+    mproc_value values[PLAIN + 1], read[PLAIN];
+    for (size_t i = 0; i < LIMITS; i++) {
+        values[i] = MPROC_VALUE(limits[i]);
+    }
+    values[LIMITS] = MPROC_VALUE((uint64_t)INT64_MAX + 1);
+    values[LIMITS + 1] = MPROC_VALUE(0.5);
+    values[LIMITS + 2] = MPROC_NIL_VALUE;
+    values[LIMITS + 3] = (mproc_value){.type = MPROC_BOOL, .as.boolean = true};
+    values[PLAIN] = MPROC_VALUE("no number");
+    for (size_t count = 0; count <= PLAIN + 1; count++) {
+        const size_t n = count < PLAIN ? count : PLAIN;
+        unsigned char *room = malloc(n * MPROC__CODEC_PLAIN_MAX + 1), *at = room;
+        CU_ASSERT(mproc__codec_write_plain(values, count, &at, room + n * MPROC__CODEC_PLAIN_MAX) ==
+                  n);
+        const void *next = room;
+        CU_ASSERT(n == 0 || read_run(&next, at, read, PLAIN) == n);
+        for (size_t i = 0; i < n; i++) {
+            CU_ASSERT(mproc_value_equal(&read[i], &values[i]));
+        }
+        at = room;
+        CU_ASSERT(n == 0 || mproc__codec_write_plain(values, count, &at,
+                                                     room + n * MPROC__CODEC_PLAIN_MAX - 1) <= n);
+        CU_ASSERT(at <= room + n * MPROC__CODEC_PLAIN_MAX);
+        free(room);
+    }
+}
+
 /* Every beginning of a message: what is whole is read, then comes an error or the end. */
 static void test_codec__believes_no_run(void)
 {
@@ -370,6 +428,7 @@ static const testlib_case cases[] = {
     {"limits_depth", test_codec__limits_depth},
     {"refuses_to_write_what_does_not_fit", test_codec__refuses_to_write_what_does_not_fit},
     {"reads_runs", test_codec__reads_runs},
+    {"writes_plain_values_at_once", test_codec__writes_plain_values_at_once},
     {"believes_no_run", test_codec__believes_no_run},
 };
 TESTLIB_MAIN("family.codec", cases)
