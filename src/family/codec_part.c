@@ -238,7 +238,8 @@ static int take_coded(mproc__parts *in, mproc_value *value, unsigned code)
     case MAP:
         return take_map(in, value, (size_t)x);
     case EXTENSION:
-        return take_extension(in, value, wire.n_bytes > 0 ? (size_t)x : (size_t)1 << (code - 0xd4));
+        return take_extension(in, value,
+                              wire.n_bytes > 0 ? (size_t)x : (size_t)1 << (code & 0xf) >> 4);
     case BAD:
         break;
     }
