@@ -626,10 +626,11 @@ int mplat_bag_put(mplat_bag *bag, mplat_bagged *entry, const mplat_identity *kee
 /**
  * Have what is in the bag: a descriptor or handle of the caller's own. It stays in the bag.
  *
+ * @param is_private  copies of this process do not keep it
  * @return 0; MPROC_EMFILE (this process can have no more: it can be tried again), MPROC_EPEER (who kept
  *         it is gone), MPROC_ENOTSUP as above, MPROC_ECORRUPT (it is not there)
  */
-int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, intptr_t *ret_native);
+int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, bool is_private, intptr_t *ret_native);
 
 /**
  * Take out what an entry says, as its last use, if the bag can be reached into everywhere. Can be done
@@ -818,6 +819,35 @@ void mplat_stream_peer(const mplat_stream *stream, mplat_peer *ret_peer);
  * is something. Stays the stream's.
  */
 mplat_handle mplat_stream_handle(const mplat_stream *stream);
+
+/** What there is of a connection but for the system's end of it; between processes. */
+typedef struct mplat_stream_rest {
+    uint32_t family; /**< enum mplat_family */
+    uint32_t flags;  /**< the system's own, as the next one */
+    int32_t ended;
+    uint32_t size; /**< how many bytes have been read ahead */
+} mplat_stream_rest;
+
+#define MPLAT_STREAM_AHEAD 16384 /**< no more than so many */
+
+/**
+ * Have nothing under way any more that reads, so that another process can go on with the connection. This
+ * one can, too, if it does not.
+ *
+ * @param ret_data  what has been read ahead; the stream's, until it is read from or closed
+ * @return the system's end of it, the stream's
+ */
+intptr_t mplat_stream_rest_of(mplat_stream *stream, mplat_stream_rest *ret_rest,
+                              const void **ret_data);
+
+/**
+ * Go on with a connection in this process.
+ *
+ * @param native  the system's end, private; the stream's from here on, also on failure
+ * @return 0; MPROC_ENOMEM; MPROC_ECORRUPT (this is no rest)
+ */
+int mplat_stream_adopt(intptr_t native, const mplat_stream_rest *rest, const void *data,
+                       mplat_stream **ret_stream);
 
 /** Close; the name of a listener goes with it. NULL is fine. */
 void mplat_stream_close(mplat_stream *stream);

@@ -198,7 +198,7 @@ MPROC_API bool mproc_connection_is_writable(const mproc_connection *connection);
  *
  * @param ret_handle  the connection's
  * @return 0; MPROC_ENOTSUP (it has none: it is a pipe made without .kernel); MPROC_ESTATE (of a connection to a
- *         stranger: it is another process's); MPROC_EINVAL
+ *         stranger: another process has it); MPROC_EINVAL
  */
 MPROC_API MPROC_NODISCARD int mproc_connection_handle(const mproc_connection *connection,
                                                       mproc_os_handle *ret_handle);

@@ -26,9 +26,21 @@
  * of the family are neither sent to them nor accepted from them. TCP and MD5, by which Python before
  * 3.12 authenticates, keep nobody from listening on the way: across machines use a tunnel.
  *
- * A connection to a stranger is its process's alone: a child does not have it, and cannot be given it.
- * Any number of threads of this one may use it at once. On it the calls of connection.h differ so:
+ * One process at a time has a connection to a stranger, and any number of its threads may use it at once. It
+ * passes it on as it does other objects, in arguments, messages, lists, with all that has come and has not been
+ * received. From then on it gets MPROC_ESTATE; so does a copy made by fork that was not given it. Whoever receives it
+ * has it from its first use on; if several do, the first one to use it. Nothing is lost that nobody takes: when
+ * the message could not be sent, or is gone, or who received it ends without having used it, the connection is
+ * again that of who passed it on. What a process had taken in when it was killed is gone with it, and nobody
+ * else can go on. (Python: both processes have it, and read each other's messages in parts.)
  *
+ * As other ends, it should be closed by who has passed it on: the stranger sees the end when no process has it
+ * open, nor a message is on its way with it.
+ *
+ * On it the calls of connection.h differ so:
+ *
+ * - It cannot be passed on while another thread of the process is in a call that sends or receives with it:
+ *   MPROC_ESTATE. Who waits for it with mproc_wait for other things as well is told so: MPROC_ESTATE there.
  * - A message with an object of the family in it is not sent: MPROC_ETYPE.
  * - Sending times out with MPROC_ETIMEDOUT. If the message was sent in part by then, no other can follow
  *   it: MPROC_ESTATE. What the system buffers, 64 KiB or more as a rule, takes no time.

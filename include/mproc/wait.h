@@ -82,7 +82,7 @@ typedef struct mproc_wait_item {
  * @return how many are ready; 0: none was in time (Python: [])
  * @return MPROC_EINVAL  there is nothing to wait for, or an item is NULL or a handle that is not open
  * @return MPROC_ESTATE  a process is this one, or another one's child; a connection can only send, or is
- *         one to a stranger and another process's, or another thread has closed it meanwhile
+ *         one to a stranger that another process has, or another thread has closed it or passed it on meanwhile
  *         or another negative status: MPROC_ENOMEM, MPROC_EMFILE
  *
  * @blocking  looks for some microseconds, then sleeps; each round looks at all of them

@@ -42,7 +42,8 @@ typedef struct mproc_wait_info {
     int64_t waited_ns; /**< for how long */
     /**
      * Who holds the lock or rlock, or which process is to end; 0: nobody, as of an event, a semaphore,
-     * a condition, a barrier, and of a lock that changes hands just now.
+     * a condition, a barrier, and of a lock that changes hands just now; or unknown: who holds a named lock may
+     * be no member.
      */
     int64_t holder_pid;
     uint32_t

@@ -19,8 +19,7 @@ static struct mproc__bag_shm *bag_shm(void)
     return &mproc__shm()->bag;
 }
 
-/** Whether a living block names it. */
-static bool is_wanted(uint64_t owner, uint64_t serial)
+bool mproc__bag_is_wanted(uint64_t owner, uint64_t serial)
 {
     mproc__family_lock();
     bool is_alive =
@@ -36,7 +35,7 @@ static bool sweep_locked(struct mproc__bag_shm *bag)
 {
     uint64_t gone = mproc__load64_acquire(&bag->n_gone);
     uint64_t n = bag->is_unswept ? UINT64_MAX : gone - bag->n_swept;
-    int rc = n > 0 ? mplat_bag_sweep(&mproc__arena.bag, n, is_wanted) : MPROC_OK;
+    int rc = n > 0 ? mplat_bag_sweep(&mproc__arena.bag, n, mproc__bag_is_wanted) : MPROC_OK;
     if (rc != MPROC_ENOTSUP) { // for then it is up to the others
         bag->is_unswept = rc < 0;
         mproc__store64_relaxed(&bag->n_swept, gone);
@@ -91,9 +90,9 @@ int mproc__bag_put(uint64_t owner, intptr_t native)
     return rc;
 }
 
-int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native)
+int mproc__bag_get(const mplat_bagged *entry, bool is_private, intptr_t *ret_native)
 {
-    int rc = mplat_bag_get(&mproc__arena.bag, entry, ret_native);
+    int rc = mplat_bag_get(&mproc__arena.bag, entry, is_private, ret_native);
     (void)sweep_locked(bag_shm()); // what could not be taken out before, perhaps
     return rc;
 }

@@ -4,7 +4,7 @@
  *
  * Why       Who passes one may be gone before it is received, and who is to receive it may never come.
  *           So it is the family that has it, for as long as somebody holds the block that names it.
- * Layout    the payload of a block of kind HANDLE or TICKET is an mplat_bagged; the bag is the platform's.
+ * Layout    the payload of a block of kind HANDLE or TICKET begins with an mplat_bagged; the bag is the platform's.
  * Always    K1  what a living block names, with a serial that is not 0, is in the bag
  *           K2  n_gone counts the blocks that had something in the bag and are gone. When nobody is at
  *               work and n_swept is n_gone, nothing else is in it, unless is_unswept says so.
@@ -35,7 +35,10 @@ void mproc__bag_unlock(void);
 int mproc__bag_put(uint64_t owner, intptr_t native);
 
 /** Have what is in the bag, as mplat_bag_get; under the lock. */
-int mproc__bag_get(const mplat_bagged *entry, intptr_t *ret_native);
+int mproc__bag_get(const mplat_bagged *entry, bool is_private, intptr_t *ret_native);
+
+/** Whether there is a living block at `owner`, a HANDLE or TICKET, with that serial. */
+bool mproc__bag_is_wanted(uint64_t owner, uint64_t serial);
 
 /** The block is being freed, by this transaction. */
 void mproc__bag_end(mproc__txn *txn, mplat_bagged *entry);

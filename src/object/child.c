@@ -211,8 +211,23 @@ void mproc__child_copy(const mproc__launch *launch, const mplat_child *parent)
         end_copy(fail(info->name));
     }
     mproc__member_mark(mproc__self_id(), MPROC__OUTCOME_REACHED, 0);
+    mproc_value packed = {.type = MPROC_NIL};
+    mproc_args received;
+    const mproc_args *args = info->args != NULL ? info->args : &none;
+    if (launch->start.offset != 0) { // they have to be received
+        if (mproc__start_args(mproc__block_at(launch->start.offset), &packed) < 0) {
+            end_copy(fail(info->name));
+        }
+        mproc__block_empty(launch->start.offset);
+        received = (mproc_args){.count = packed.as.list.count, .items = packed.as.list.items};
+        args = &received;
+    }
     log_run();
-    int code = ((mproc_process_fn)info->function)(info->args != NULL ? info->args : &none);
+    int code = ((mproc_process_fn)info->function)(args);
+    mproc_value_clear(&packed);
+    if (launch->start.offset != 0) {
+        mproc__block_release(launch->start);
+    }
     mproc__child_end(mproc__exit_code(code), true);
 }
 

@@ -40,6 +40,18 @@ int mproc__connection_create(enum mproc__transport_number transport, uint32_t ri
     return rc;
 }
 
+bool mproc__connection_is_strangers(const struct mproc_object *object)
+{
+    return object->kind == MPROC__KIND_CONNECTION &&
+           transport_of(object) == &mproc__transport_stream;
+}
+
+int mproc__connection_pass(uint64_t container, const struct mproc_object *object,
+                           uint64_t *ret_reference)
+{
+    return transport_of(object)->pass(container, object, ret_reference);
+}
+
 int mproc__connection_open_local(struct mproc_object *object, uint64_t ticket)
 {
     const struct mproc__transport *transport = transport_of(object);
@@ -145,6 +157,11 @@ static int open_value(mproc__receipt *receipt, const mproc__ring_item *item)
     return mproc__message_open(item, receipt->place);
 }
 
+static int make_room(mproc__receipt *receipt, uint64_t size, void **ret_place)
+{
+    return mproc__message_make_room(size, receipt->place, ret_place);
+}
+
 static int open_encoded(mproc__receipt *receipt, const mproc__ring_item *item)
 {
     mproc__ring_item value = *item;
@@ -160,8 +177,10 @@ int mproc_connection_recv(mproc_connection *connection, mproc_value *ret_value,
         return rc < 0 ? rc : no_place("recv");
     }
     bool is_encoded = transport_of(&connection->object)->is_encoded;
-    mproc__receipt receipt = {
-        .open = is_encoded ? open_encoded : open_value, .most = UINT64_MAX, .place = ret_value};
+    mproc__receipt receipt = {.open = is_encoded ? open_encoded : open_value,
+                              .make_room = make_room,
+                              .most = UINT64_MAX,
+                              .place = ret_value};
     return receive(connection, &receipt, timeout);
 }
 
@@ -185,7 +204,8 @@ int mproc_connection_recv_bytes(mproc_connection *connection, mproc_value *ret_b
     if (rc < 0 || ret_bytes == NULL) {
         return rc < 0 ? rc : no_place("recv_bytes");
     }
-    mproc__receipt receipt = {.open = open_bytes, .most = max_bytes, .place = ret_bytes};
+    mproc__receipt receipt = {
+        .open = open_bytes, .make_room = make_room, .most = max_bytes, .place = ret_bytes};
     rc = receive(connection, &receipt, timeout);
     if (ret_size != NULL && (rc >= 0 || rc == MPROC_ETOOBIG)) {
         *ret_size = (size_t)receipt.size;
@@ -202,6 +222,13 @@ static int open_into(mproc__receipt *receipt, const mproc__ring_item *item)
     return rc;
 }
 
+static int have_room(mproc__receipt *receipt, uint64_t size, void **ret_place)
+{
+    (void)size;
+    *ret_place = receipt->place;
+    return MPROC_OK;
+}
+
 int mproc_connection_recv_bytes_into(mproc_connection *connection, void *buffer, size_t capacity,
                                      size_t *ret_size, mproc_timeout timeout)
 {
@@ -209,7 +236,8 @@ int mproc_connection_recv_bytes_into(mproc_connection *connection, void *buffer,
     if (rc < 0 || ret_size == NULL || (buffer == NULL && capacity > 0)) {
         return rc < 0 ? rc : no_place("recv_bytes_into");
     }
-    mproc__receipt receipt = {.open = open_into, .most = capacity, .place = buffer};
+    mproc__receipt receipt = {
+        .open = open_into, .make_room = have_room, .most = capacity, .place = buffer};
     rc = receive(connection, &receipt, timeout);
     if (rc >= 0 || rc == MPROC_ETOOBIG) {
         *ret_size = (size_t)receipt.size;

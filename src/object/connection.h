@@ -36,6 +36,8 @@ struct mproc__connection_shm {
 typedef struct mproc__receipt {
     /** Take it over; below 0: it stays, and that is what the transport's receive returns. */
     int (*open)(struct mproc__receipt *receipt, const mproc__ring_item *item);
+    /** Make room for a message of bytes, which is copied to *ret_place later; below 0: as above. */
+    int (*make_room)(struct mproc__receipt *receipt, uint64_t size, void **ret_place);
     uint64_t most; /**< larger ones are refused */
     uint64_t size; /**< of the message, also of one that is refused */
     void *place;   /**< where it goes */
@@ -72,10 +74,16 @@ struct mproc__transport {
     bool (*is_ready)(const mproc_connection *connection);
     void (*watch)(mproc_connection *connection);
 
+    /**
+     * Have the block at `container` hold the connection, for whoever receives that: what is to be written there.
+     * 0, or a status with a sentence.
+     */
+    int (*pass)(uint64_t container, const struct mproc_object *object, uint64_t *ret_reference);
+
     /** What the system knows it by; NULL: nothing. 0, or a status with a sentence. */
     int (*handle)(const mproc_connection *connection, mproc_os_handle *ret_handle);
 
-    /** Fill in object->local of a handle that has been attached, by a ticket (doorbell.h) or 0; NULL: nothing to do. */
+    /** Fill in object->local of a handle that has been attached, by what `pass` made, or 0; NULL: nothing to do. */
     int (*open_local)(struct mproc_object *object, uint64_t ticket);
 
     /**
@@ -113,7 +121,12 @@ int mproc__receipt_open(mproc__receipt *receipt, const mproc__ring_item *item);
 /** Whether a connection, which may be NULL, can be waited for: 0, MPROC_EINVAL or MPROC_ESTATE. */
 int mproc__connection_check_wait(const mproc_connection *connection);
 
+/** Whether it is a connection to a stranger, of whatever process. */
+bool mproc__connection_is_strangers(const struct mproc_object *object);
+
 /* For object.c: see struct mproc__transport. */
+int mproc__connection_pass(uint64_t container, const struct mproc_object *object,
+                           uint64_t *ret_reference);
 int mproc__connection_open_local(struct mproc_object *object, uint64_t ticket);
 void mproc__connection_close_local(struct mproc_object *object, bool is_held);
 

@@ -7,9 +7,9 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/status.h"
-#include "family/bag.h"
 #include "family/block.h"
 #include "family/family.h"
+#include "object/ticket.h"
 
 static mproc__doorbell *doorbells;
 
@@ -73,9 +73,7 @@ int mproc__doorbell_open(struct mproc_object *object, uint64_t ticket)
         return mproc__fail(MPROC_ESTATE,
                            "attach: this process has only a copy of the connection's handle");
     }
-    mproc__bag_lock();
-    int rc = mproc__bag_get(mproc__block_at(ticket), &end.os);
-    mproc__bag_unlock();
+    int rc = mproc__ticket_open(ticket, false, &end.os);
     return rc < 0 ? rc : mproc__doorbell_hang(object, end);
 }
 
@@ -101,33 +99,12 @@ void mproc__doorbell_close(struct mproc_object *object)
 
 /* ---- on its way ------------------------------------------------------------------------------ */
 
-static int make_ticket_locked(const struct mproc_object *object, mproc__hold *ret_ticket)
-{
-    int rc = mproc__block_create(MPROC__KIND_TICKET, sizeof(mplat_bagged), 1, true, ret_ticket);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = mproc__block_embed(ret_ticket->offset, object->offset);
-    if (rc >= 0) {
-        rc = mproc__bag_put(ret_ticket->offset, mproc__doorbell_of(object)->end.os);
-    }
-    if (rc < 0) {
-        mproc__block_release(*ret_ticket);
-    }
-    return rc;
-}
-
 int mproc__doorbell_send(uint64_t container, const struct mproc_object *object,
                          uint64_t *ret_ticket)
 {
     mproc__hold ticket;
-    int rc = mproc__family_enter();
-    if (rc < 0) {
-        return rc;
-    }
-    mproc__bag_lock();
-    rc = make_ticket_locked(object, &ticket);
-    mproc__bag_unlock();
+    int rc = mproc__ticket_create(object->offset, sizeof(mplat_bagged),
+                                  mproc__doorbell_of(object)->end.os, &ticket);
     if (rc < 0) {
         return rc;
     }

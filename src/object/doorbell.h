@@ -7,9 +7,8 @@
  *           the one that belongs to it. It is readable while messages are in the ring, see pipe.c, and when
  *           nobody has the other one: that is known to the system itself, whoever was killed.
  * Layout    A process's handles of one end share one struct mproc__doorbell, object.local. What is on its way
- *           to another process is a ticket, a block that holds the connection's, and whose payload is an
- *           mplat_bagged: the system's end is in the family's bag for as long, and no longer, or nobody would
- *           ever see it gone.
+ *           to another process is a ticket (ticket.h): the system's end is in the family's bag for as long, and no
+ *           longer, or nobody would ever see it gone.
  * Always    B1  a process that has a handle of a connection with a bell has the system's end open
  *           B2  what holds such a connection is a process, or a ticket
  * Locks     the private lock guards the list of doorbells and their counts; the bag's around tickets

@@ -189,6 +189,35 @@ void mproc__frame_next(mproc__frame *frame)
     }
 }
 
+mproc__frame mproc__frame_copy(const mproc__frame *frame)
+{
+    mproc__frame copy = *frame;
+    copy.data = NULL;
+    copy.capacity = 0;
+    return copy;
+}
+
+int mproc__frame_give(mproc__frame *copy, const void *data, uint64_t size)
+{
+    uint64_t have = copy->have;
+    bool is_sound = copy->at <= copy->end && copy->end <= copy->ahead_bytes &&
+                    copy->ahead_bytes <= sizeof(copy->ahead) && have <= size &&
+                    copy->n_head <= sizeof(copy->head) &&
+                    (copy->is_bare || !copy->has_size || have <= copy->size);
+    if (!is_sound) {
+        copy->data = NULL;
+        return mproc__fail(MPROC_ECORRUPT, "somebody has written over a connection on its way");
+    }
+    copy->data = NULL;
+    copy->capacity = copy->have = 0;
+    int rc = have > 0 ? grow(copy, have) : MPROC_OK;
+    if (rc >= 0 && have > 0) {
+        memcpy(copy->data, data, (size_t)have);
+        copy->have = have;
+    }
+    return rc;
+}
+
 bool mproc__frame_is_partial(const mproc__frame *frame)
 {
     return !frame->is_whole && (frame->n_head > 0 || frame->have > 0);

@@ -56,6 +56,17 @@ int mproc__frame_step(mproc__frame *frame);
 /** Be done with the message that was whole. */
 void mproc__frame_next(mproc__frame *frame);
 
+/** A copy, to go on with in another place; its data, `have` bytes, is yet to be copied: mproc__frame_give. */
+mproc__frame mproc__frame_copy(const mproc__frame *frame);
+
+/**
+ * Give a copy its data.
+ *
+ * @param size  how many bytes there are, at least
+ * @return 0; MPROC_ENOMEM; MPROC_ECORRUPT: it is not as one can be
+ */
+int mproc__frame_give(mproc__frame *copy, const void *data, uint64_t size);
+
 /** Whether a message has begun and is not whole. */
 bool mproc__frame_is_partial(const mproc__frame *frame);
 

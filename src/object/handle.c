@@ -59,7 +59,7 @@ int mproc_handle_open(const mproc_handle *handle, intptr_t *ret_native)
     int rc = mproc__family_enter();
     if (rc >= 0) {
         mproc__bag_lock();
-        rc = mproc__bag_get(handle->object.shm, ret_native);
+        rc = mproc__bag_get(handle->object.shm, false, ret_native);
         mproc__bag_unlock();
     }
     return rc;

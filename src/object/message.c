@@ -131,3 +131,29 @@ int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value)
     }
     return rc;
 }
+
+/* ---- luggage --------------------------------------------------------------------------------- */
+
+#define LARGE ((uint64_t)32 << 10)
+
+bool mproc__luggage_is(const mproc__ring_item *item)
+{
+    return item->parcel != 0 && item->kind == MPROC__RECORD_BYTES && item->size >= LARGE;
+}
+
+int mproc__luggage_take(mproc__ring_end *end, const mproc__ring_item *item, void *place,
+                        mproc__luggage *luggage)
+{
+    luggage->place = place;
+    return mproc__ring_get_take(end, item, &luggage->parcel);
+}
+
+void mproc__luggage_unpack(mproc__luggage *luggage)
+{
+    if (luggage->parcel.offset != 0) {
+        memcpy(luggage->place, mproc__block_at(luggage->parcel.offset),
+               (size_t)mproc__block_size(luggage->parcel.offset));
+        mproc__block_release(luggage->parcel);
+        luggage->parcel.offset = 0;
+    }
+}

@@ -58,4 +58,25 @@ int mproc__message_make_room(uint64_t size, mproc_value *ret_value, void **ret_p
  */
 int mproc__message_open(const mproc__ring_item *item, mproc_value *ret_value);
 
+/** A large message that has become this process's, and where it is to be copied when the others can go on. */
+typedef struct mproc__luggage {
+    mproc__hold parcel; /**< offset 0: none */
+    void *place;
+} mproc__luggage;
+
+/** Whether it takes longer to copy these bytes than to hand them over. */
+bool mproc__luggage_is(const mproc__ring_item *item);
+
+/**
+ * Take such a message out of the ring.
+ *
+ * @param place  item->size bytes
+ * @return 0; MPROC_ENOMEM or MPROC_ENOSPC: it stays
+ */
+int mproc__luggage_take(mproc__ring_end *end, const mproc__ring_item *item, void *place,
+                        mproc__luggage *luggage);
+
+/** After the end was given back: copy it, if there is one. */
+void mproc__luggage_unpack(mproc__luggage *luggage);
+
 #endif

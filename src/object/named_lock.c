@@ -17,6 +17,7 @@
 #include "base/deadline.h"
 #include "base/status.h"
 #include "family/family.h"
+#include "family/note.h"
 #include "family/segment.h"
 #include "family/thread.h"
 #include "object/shared_memory.h"
@@ -196,6 +197,21 @@ const char *mproc_named_lock_name(const mproc_named_lock *lock)
 
 /* ---- acquire and release --------------------------------------------------------------------- */
 
+/** As mplat_named_lock_acquire; who has to wait is on the list of waits. */
+static int acquire(const mproc_named_lock *lock, mproc_timeout timeout)
+{
+    struct use *use = use_of(lock);
+    int rc = mplat_named_lock_acquire(&use->lock, 0);
+    if (rc == MPROC_ETIMEDOUT && timeout != MPROC_NOWAIT) {
+        mproc__deadline deadline = mproc__deadline_in(timeout);
+        mproc__note_begin(lock->object.offset, deadline);
+        mproc__note_show();
+        rc = mplat_named_lock_acquire(&use->lock, deadline);
+        mproc__note_end();
+    }
+    return rc;
+}
+
 int mproc_named_lock_acquire(mproc_named_lock *lock, mproc_timeout timeout)
 {
     if (lock == NULL) {
@@ -211,7 +227,7 @@ int mproc_named_lock_acquire(mproc_named_lock *lock, mproc_timeout timeout)
         return mproc__fail_shortly(MPROC_ESTATE,
                                    "acquire: the calling thread holds the lock already");
     }
-    rc = mplat_named_lock_acquire(&use->lock, mproc__deadline_in(timeout));
+    rc = acquire(lock, timeout);
     if (rc < 0) {
         return rc == MPROC_ETIMEDOUT
                    ? mproc__fail_shortly(rc, "acquire: timed out; the lock is held")

@@ -27,7 +27,7 @@
 #include "mproc/semaphore.h"
 #include "mproc/shared_value.h"
 #include "mproc/shareable_list.h"
-#include "object/doorbell.h"
+#include "object/connection.h"
 #include "object/leaks.h"
 #include "object/named_lock.h"
 #include "object/shared_memory.h"
@@ -150,8 +150,8 @@ int mproc__object_attach(uint64_t offset, struct mproc_object **ret_object)
 int mproc__object_embed(void *hold, struct mproc_object *object, uint64_t *ret_reference)
 {
     const mproc__hold *block = hold;
-    if (object->kind == MPROC__KIND_CONNECTION && mproc__doorbell_of(object) != NULL) {
-        return mproc__doorbell_send(block->offset, object, ret_reference);
+    if (object->kind == MPROC__KIND_CONNECTION) {
+        return mproc__connection_pass(block->offset, object, ret_reference);
     }
     *ret_reference = object->offset;
     return mproc__block_embed(block->offset, object->offset);

@@ -23,6 +23,7 @@
 #include "object/doorbell.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define DEFAULT_BYTES ((uint64_t)64 << 10)
 #define MOST_BYTES ((uint64_t)1 << 30)
@@ -271,10 +272,41 @@ static struct mproc__ring_shm *ring_to(const mproc_connection *connection)
     return &pipe_of(connection)->ring[1 - end_of(connection)->side];
 }
 
+/** Take a large message, which is copied when the others can go on. */
+static int take_luggage(mproc__ring_end *end, const mproc__ring_item *item, mproc__receipt *receipt,
+                        mproc__luggage *luggage)
+{
+    void *place;
+    int rc = mproc__receipt_check(receipt, item->size);
+    if (rc < 0 || (rc = receipt->make_room(receipt, item->size, &place)) < 0) {
+        return rc;
+    }
+    if (mproc__luggage_take(end, item, place, luggage) < 0) { // there is no memory for that
+        memcpy(place, item->data, (size_t)item->size);
+        mproc__ring_get_consume(end, item);
+    }
+    return MPROC_OK;
+}
+
+/** Take the message that is looked at over. 0, or what the receipt says: it stays. */
+static int take(mproc__ring_end *end, const mproc__ring_item *item, mproc__receipt *receipt,
+                mproc__luggage *luggage)
+{
+    if (mproc__luggage_is(item)) {
+        return take_luggage(end, item, receipt, luggage);
+    }
+    int rc = mproc__receipt_open(receipt, item);
+    if (rc >= 0) {
+        mproc__ring_get_consume(end, item);
+    }
+    return rc;
+}
+
 static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
                         mproc__deadline deadline)
 {
     struct mproc__ring_shm *ring = ring_to(connection);
+    mproc__luggage luggage = {{0, 0}, NULL};
     for (;;) {
         mproc__ring_end end;
         mproc__ring_item item;
@@ -283,10 +315,11 @@ static int receive_ring(mproc_connection *connection, mproc__receipt *receipt,
             return rc;
         }
         bool is_there = (rc = mproc__ring_get_next(&end, &item)) > 0;
-        if (is_there && (rc = mproc__receipt_open(receipt, &item)) >= 0) {
-            mproc__ring_get_consume(&end, &item);
+        if (is_there) {
+            rc = take(&end, &item, receipt, &luggage);
         }
         mproc__ring_get_end(&end);
+        mproc__luggage_unpack(&luggage);
         if (is_there && rc < 0) {
             mproc__ring_pass_on(ring);
         }
@@ -347,6 +380,15 @@ static int handle(const mproc_connection *connection, mproc_os_handle *ret_handl
     return MPROC_OK;
 }
 
+static int pass(uint64_t container, const struct mproc_object *object, uint64_t *ret_reference)
+{
+    if (mproc__doorbell_of(object) != NULL) {
+        return mproc__doorbell_send(container, object, ret_reference);
+    }
+    *ret_reference = object->offset;
+    return mproc__block_embed(container, object->offset);
+}
+
 static int open_local(struct mproc_object *object, uint64_t ticket)
 {
     const struct mproc__pipe_end_shm *end = object->shm;
@@ -366,6 +408,7 @@ const struct mproc__transport mproc__transport_ring = {
     .poll = poll_ring,
     .is_ready = is_ready,
     .watch = watch,
+    .pass = pass,
     .handle = handle,
     .open_local = open_local,
     .close_local = close_local,

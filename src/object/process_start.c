@@ -101,34 +101,45 @@ static int check(const mproc_process_options *options, const mproc_context *cont
     return MPROC_OK;
 }
 
+/**
+ * Pack what the child needs. To a copy nothing needs to be passed but connections to strangers; what could not be packed is
+ * refused as everywhere.
+ */
+static int pack(const mproc_context *context, const mproc__start_info *info, mproc__launch *launch,
+                bool *ret_is_packed)
+{
+    int rc = context->is_copy ? mproc__start_check(info) : MPROC_OK;
+    if (rc >= 0 && (!context->is_copy || mproc__start_has_strangers(info))) {
+        rc = mproc__start_pack(info, &launch->start);
+        *ret_is_packed = rc >= 0;
+    }
+    return rc;
+}
+
 /** Pack what the child needs and start it. What was made on the way is undone on failure. */
 static int launch(mproc_process *process, const mproc__start_info *info,
                   const mplat_handle stdio[3])
 {
     const mproc_context *context = process->context;
     mproc__launch launch = {.info = info, .stdio = {stdio[0], stdio[1], stdio[2]}};
-    int rc = MPROC_OK;
-    if (!context->is_server_made) {
+    bool is_packed = false;
+    int rc = pack(context, info, &launch, &is_packed);
+    if (rc >= 0 && !context->is_server_made) {
         rc = mproc__member_new(mproc__self_id(), process->name, &launch.member);
         if (rc >= 0 && context->is_copy) {
             rc = mproc__member_clone(mproc__self_id(), launch.member);
         }
     }
-    bool is_packed = false;
-    if (rc >= 0 && !context->is_copy) {
-        rc = mproc__start_pack(info, &launch.start);
-        is_packed = rc >= 0;
-    }
     if (rc >= 0) {
         rc = context->launch(&launch);
+    }
+    if (is_packed && !launch.is_given && (rc < 0 || context->is_copy)) {
+        mproc__block_release(launch.start); // a copy has a hold of its own
     }
     if (rc >= 0) {
         process->member = launch.member;
         process->child = launch.child;
         return MPROC_OK;
-    }
-    if (is_packed && !launch.is_given) {
-        mproc__block_release(launch.start);
     }
     if (launch.member != 0) {
         mproc__member_bury(launch.member);

@@ -230,44 +230,12 @@ int mproc__queue_get(mproc_queue *queue, mproc__queue_take_fn take, void *arg, s
     }
 }
 
-/* Larger ones are copied when the others can go on: that takes longer than to hand them over. */
-#define LARGE ((uint64_t)32 << 10)
-
-/** A large message that has become this process's, and where it is to be copied. */
-struct luggage {
-    mproc__hold parcel; /**< offset 0: none */
-    void *place;
-};
-
-static int take_luggage(mproc__ring_end *end, const mproc__ring_item *item, void *place,
-                        struct luggage *luggage)
-{
-    luggage->place = place;
-    int rc = mproc__ring_get_take(end, item, &luggage->parcel);
-    return rc < 0 ? rc : 1;
-}
-
-static void unpack_luggage(struct luggage *luggage)
-{
-    if (luggage->parcel.offset != 0) {
-        memcpy(luggage->place, mproc__block_at(luggage->parcel.offset),
-               (size_t)mproc__block_size(luggage->parcel.offset));
-        mproc__block_release(luggage->parcel);
-        luggage->parcel.offset = 0;
-    }
-}
-
-static bool is_luggage(const mproc__ring_item *item)
-{
-    return item->parcel != 0 && item->kind == MPROC__RECORD_BYTES && item->size >= LARGE;
-}
-
 /** Where values go, one after the other. */
 struct values {
     mproc_value *next;
     size_t left;        /**< how many more may come */
     mproc__zone *chunk; /**< memory that several of them share; NULL: none yet */
-    struct luggage luggage;
+    mproc__luggage luggage;
 };
 
 /* Small ones of those that are got together have one piece of memory, which goes with the last one. */
@@ -302,19 +270,20 @@ static int take_value(mproc__ring_end *end, const mproc__ring_item *item, void *
 {
     struct values *values = arg;
     int rc;
-    if (is_luggage(item)) {
+    if (mproc__luggage_is(item)) {
         mproc_value value;
         void *place;
         rc = mproc__message_make_room(item->size, &value, &place);
         if (rc < 0) {
             return rc;
         }
-        rc = take_luggage(end, item, place, &values->luggage);
+        rc = mproc__luggage_take(end, item, place, &values->luggage);
         if (rc < 0) {
             mproc_value_clear(&value);
             return rc;
         }
         *values->next = value;
+        rc = 1; // the others have to wait until it is copied
     } else {
         bool may_share = item->parcel == 0 && item->kind == MPROC__RECORD_BYTES &&
                          item->size - 1 < MOST_IN_CHUNK;
@@ -338,7 +307,7 @@ int mproc_queue_get(mproc_queue *queue, mproc_value *ret_item, mproc_timeout tim
     }
     struct values values = {.next = ret_item, .left = 1};
     int rc = mproc__queue_get(queue, take_value, &values, 1, &n, mproc__deadline_in(timeout));
-    unpack_luggage(&values.luggage);
+    mproc__luggage_unpack(&values.luggage);
     return rc;
 }
 
@@ -357,7 +326,7 @@ int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items, size_t coun
         size_t n;
         rc = mproc__queue_get(queue, take_value, &values, count - *ret_count, &n, deadline);
         has_more = values.luggage.parcel.offset != 0;
-        unpack_luggage(&values.luggage);
+        mproc__luggage_unpack(&values.luggage);
         *ret_count += n;
         deadline = 0; // for the others there is no waiting
     } while (has_more && *ret_count < count);
@@ -368,7 +337,7 @@ int mproc_queue_get_many(mproc_queue *queue, mproc_value *ret_items, size_t coun
 struct buffer {
     void *data;
     size_t capacity, size;
-    struct luggage luggage;
+    mproc__luggage luggage;
 };
 
 static int take_bytes(mproc__ring_end *end, const mproc__ring_item *item, void *arg)
@@ -382,8 +351,9 @@ static int take_bytes(mproc__ring_end *end, const mproc__ring_item *item, void *
         return mproc__fail(MPROC_ETOOBIG, "get_bytes: the first item has %zu bytes, the buffer %zu",
                            buffer->size, buffer->capacity);
     }
-    if (is_luggage(item)) {
-        return take_luggage(end, item, buffer->data, &buffer->luggage);
+    if (mproc__luggage_is(item)) {
+        int rc = mproc__luggage_take(end, item, buffer->data, &buffer->luggage);
+        return rc < 0 ? rc : 1;
     }
     if (item->size > 0) {
         memcpy(buffer->data, item->data, buffer->size);
@@ -401,7 +371,7 @@ int mproc_queue_get_bytes(mproc_queue *queue, void *buffer, size_t capacity, siz
         return queue == NULL ? mproc__queue_is_null("get_bytes") : no_place("get_bytes");
     }
     int rc = mproc__queue_get(queue, take_bytes, &place, 1, &n, mproc__deadline_in(timeout));
-    unpack_luggage(&place.luggage);
+    mproc__luggage_unpack(&place.luggage);
     *ret_size = place.size;
     return rc;
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "family/codec.h"
+#include "object/connection.h"
 
 #include <string.h>
 
@@ -89,6 +90,28 @@ int mproc__start_check(const mproc__start_info *info)
     const mproc_value args = list_of(info->args);
     size_t unused;
     return mproc__codec_size(&codec, &args, &unused, NULL);
+}
+
+static bool has_strangers(const mproc_value *value)
+{
+    bool result = value->type == MPROC_OBJECT && mproc__connection_is_strangers(value->as.object);
+    if (value->type == MPROC_LIST) {
+        for (size_t i = 0; i < value->as.list.count && !result; i++) {
+            result = has_strangers(&value->as.list.items[i]);
+        }
+    } else if (value->type == MPROC_MAP) {
+        for (size_t i = 0; i < value->as.map.count && !result; i++) {
+            result = has_strangers(&value->as.map.pairs[i].key) ||
+                     has_strangers(&value->as.map.pairs[i].value);
+        }
+    }
+    return result;
+}
+
+bool mproc__start_has_strangers(const mproc__start_info *info)
+{
+    const mproc_value args = list_of(info->args);
+    return has_strangers(&args);
 }
 
 int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold)

@@ -57,6 +57,9 @@ typedef struct mproc__start_info {
 /** Whether these arguments could be packed. */
 int mproc__start_check(const mproc__start_info *info);
 
+/** Whether there is a connection to a stranger among the arguments, which must have been checked. */
+bool mproc__start_has_strangers(const mproc__start_info *info);
+
 /** Make a start block, held by the calling process. */
 int mproc__start_pack(const mproc__start_info *info, mproc__hold *ret_hold);
 
@@ -67,7 +70,7 @@ int mproc__start_args(const char *base, mproc_value *ret_args);
 typedef struct mproc__launch {
     mproc__member_id member; /**< in: the slot made for it. forkserver: out, the server makes it */
     const mproc__start_info *info; /**< in: what it is to run; a copy reads it where it is */
-    mproc__hold start;             /**< in, but for copies: its start block */
+    mproc__hold start;             /**< in: its start block; of a copy that needs none: none */
     bool is_given;         /**< whether the start block is the member's already, no longer ours */
     mplat_handle stdio[3]; /**< in: its streams, or none */
     mplat_child child;     /**< out */

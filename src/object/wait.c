@@ -100,7 +100,7 @@ static int no_item(size_t place)
 static int add_wire(waiting *w, size_t place)
 {
     mproc__wire *wire;
-    int rc = mproc__wire_wait_begin(w->items[place].as.connection, &wire);
+    int rc = mproc__wire_enter(w->items[place].as.connection, &wire);
     if (rc >= 0) {
         w->wires[w->n_wires++] = (wire_item){place, wire, false};
     }
@@ -166,7 +166,7 @@ static void return_all(const waiting *w)
         }
     }
     for (size_t i = 0; i < w->n_wires; i++) {
-        mproc__wire_wait_end(w->wires[i].wire);
+        mproc__wire_leave(w->wires[i].wire);
     }
 }
 

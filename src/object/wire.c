@@ -16,13 +16,6 @@
 #include <apr_time.h>
 #include <limits.h>
 
-struct mproc__wire_shm {
-    struct mproc__connection_shm head;
-    int64_t pid;   /**< whose process the wire is in; constant, as the next one */
-    uint64_t wire; /**< where it is there */
-    struct mproc__mutex_shm sending, receiving;
-};
-
 int mproc__wire_create(mplat_stream *stream, uint64_t most, mproc__wire **ret_wire)
 {
     mproc__wire *wire = mproc__malloc(sizeof(*wire));
@@ -30,8 +23,8 @@ int mproc__wire_create(mplat_stream *stream, uint64_t most, mproc__wire **ret_wi
         mplat_stream_close(stream);
         return mproc__fail(MPROC_ENOMEM, "no memory for a connection");
     }
-    *wire = (mproc__wire){
-        .local = {&mproc__transport_stream}, .stream = stream, .pid = mplat_pid(), .handles = 1};
+    *wire =
+        (mproc__wire){.local = {&mproc__transport_stream}, .stream = stream, .pid = mplat_pid()};
     mproc__frame_init(&wire->in, mplat_stream_has_messages(stream), most);
     *ret_wire = wire;
     return MPROC_OK;
@@ -93,18 +86,22 @@ int mproc__wire_pump(mproc__wire *wire)
     }
 }
 
-static int is_closing(const mproc__wire *wire)
+/** Whether a call can go on: asked with the lock. */
+static int check_open(const mproc__wire *wire)
 {
-    return mproc__load32_acquire(&wire->is_closing) == 0
+    if (mproc__load32_acquire(&wire->is_closing) != 0) {
+        return mproc__fail_shortly(MPROC_ESTATE, "another thread has closed the connection");
+    }
+    return wire->shm == NULL || mproc__wire_has_turn(wire)
                ? MPROC_OK
-               : mproc__fail_shortly(MPROC_ESTATE, "another thread has closed the connection");
+               : mproc__fail_shortly(MPROC_ESTATE, "another thread has passed the connection on");
 }
 
 int mproc__wire_receive(mproc__wire *wire, mproc__deadline deadline)
 {
     for (;;) {
         bool is_ready;
-        int rc = is_closing(wire);
+        int rc = check_open(wire);
         if (rc < 0 || (rc = mproc__wire_pump(wire)) != MPROC_ETIMEDOUT) {
             return rc;
         }
@@ -126,7 +123,7 @@ int mproc__wire_send(mproc__wire *wire, const void *data, size_t size, mproc__de
     bool has_messages = mplat_stream_has_messages(wire->stream);
     const mplat_piece pieces[] = {{head, mproc__frame_head(size, head)}, {data, size}};
     size_t written = 0;
-    int rc = is_closing(wire);
+    int rc = check_open(wire);
     if (rc < 0) {
         return rc;
     }
@@ -157,28 +154,28 @@ const mproc__wire *mproc__wire_of(const mproc_connection *connection)
     return mproc__wire_is_of(connection) && wire != NULL && wire->pid == mplat_pid() ? wire : NULL;
 }
 
-static void leave(mproc__wire *wire)
+void mproc__wire_leave(mproc__wire *wire)
 {
     (void)mproc__add32(&wire->users, UINT32_MAX);
 }
 
-/** Begin a call: until leave(), the wire and the connection's block stay. */
-static int enter(const mproc_connection *connection, mproc__wire **ret_wire)
+int mproc__wire_enter(const mproc_connection *connection, mproc__wire **ret_wire)
 {
     if (mproc__wire_of(connection) == NULL) {
-        return mproc__fail(MPROC_ESTATE,
-                           "a connection to a stranger is its process's alone: this is process "
-                           "%lld, that is in process %lld",
-                           (long long)mplat_pid(), (long long)shm_of(connection)->pid);
+        return mproc__fail(
+            MPROC_ESTATE, "the connection is to a stranger, and process %lld has not been given it",
+            (long long)mplat_pid());
     }
     mproc__wire *wire = connection->object.local;
     (void)mproc__add32(&wire->users, 1);
-    int rc = is_closing(wire);
+    int rc = mproc__load32_acquire(&wire->is_closing) == 0
+                 ? mproc__family_enter()
+                 : mproc__fail_shortly(MPROC_ESTATE, "another thread has closed the connection");
     if (rc >= 0) {
-        rc = mproc__family_enter();
+        rc = mproc__wire_take_turn(wire);
     }
     if (rc < 0) {
-        leave(wire);
+        mproc__wire_leave(wire);
         return rc;
     }
     *ret_wire = wire;
@@ -197,7 +194,7 @@ static void unlock_receiving(mproc__wire *wire)
 {
     const mproc__frame *in = &wire->in;
     bool has_more = wire->ended < 0 || in->is_whole || in->at < in->end;
-    (void)mproc__mutex_release(wire->receiving);
+    (void)mproc__mutex_release(&wire->shm->receiving);
     mproc__fence(); // as in mproc__wire_wait_look: one of both sees the other
     if (mproc__load32(&wire->is_wanted) != 0) {
         has_more = mproc__exchange32(&wire->is_wanted, 0) != 0 || has_more;
@@ -235,7 +232,7 @@ static int transport_send(mproc_connection *connection, mproc__message *message,
 {
     mproc__wire *wire;
     struct mproc__mutex_shm *mutex = &shm_of(connection)->sending;
-    int rc = enter(connection, &wire);
+    int rc = mproc__wire_enter(connection, &wire);
     if (rc < 0) {
         return rc;
     }
@@ -245,7 +242,7 @@ static int transport_send(mproc_connection *connection, mproc__message *message,
                  : mproc__wire_send(wire, message->bytes.data, message->bytes.size, deadline);
         (void)mproc__mutex_release(mutex);
     }
-    leave(wire);
+    mproc__wire_leave(wire);
     return rc;
 }
 
@@ -253,11 +250,11 @@ static int transport_receive(mproc_connection *connection, mproc__receipt *recei
                              mproc__deadline deadline)
 {
     mproc__wire *wire;
-    int rc = enter(connection, &wire);
+    int rc = mproc__wire_enter(connection, &wire);
     if (rc < 0) {
         return rc;
     }
-    if ((rc = lock(wire->receiving, deadline)) >= 0) {
+    if ((rc = lock(&wire->shm->receiving, deadline)) >= 0) {
         rc = mproc__wire_receive(wire, deadline);
         if (rc >= 0) {
             const mproc__ring_item item = {
@@ -269,34 +266,35 @@ static int transport_receive(mproc_connection *connection, mproc__receipt *recei
         }
         unlock_receiving(wire);
     }
-    leave(wire);
+    mproc__wire_leave(wire);
     return rc;
 }
 
 static int transport_poll(mproc_connection *connection, mproc__deadline deadline)
 {
     mproc__wire *wire;
-    int rc = enter(connection, &wire);
+    int rc = mproc__wire_enter(connection, &wire);
     if (rc < 0) {
         return rc;
     }
-    if ((rc = lock(wire->receiving, deadline)) >= 0) {
+    if ((rc = lock(&wire->shm->receiving, deadline)) >= 0) {
         rc = mproc__wire_receive(wire, deadline);
         rc = wire->ended < 0 ? MPROC_OK : rc; // which recv will tell
         unlock_receiving(wire);
     }
-    leave(wire);
+    mproc__wire_leave(wire);
     return rc;
 }
 
 static int transport_handle(const mproc_connection *connection, mproc_os_handle *ret_handle)
 {
-    const mproc__wire *wire = mproc__wire_of(connection);
-    if (wire == NULL) {
-        return mproc__fail(MPROC_ESTATE, "handle: the connection is another process's");
+    mproc__wire *wire;
+    int rc = mproc__wire_enter(connection, &wire);
+    if (rc >= 0) {
+        *ret_handle = mplat_stream_handle(wire->stream).os;
+        mproc__wire_leave(wire);
     }
-    *ret_handle = mplat_stream_handle(wire->stream).os;
-    return MPROC_OK;
+    return rc;
 }
 
 /* ---- for mproc_wait -------------------------------------------------------------------------- */
@@ -306,16 +304,6 @@ bool mproc__wire_is_of(const mproc_connection *connection)
     return shm_of(connection)->head.transport == MPROC__TRANSPORT_STREAM;
 }
 
-int mproc__wire_wait_begin(const mproc_connection *connection, mproc__wire **ret_wire)
-{
-    return enter(connection, ret_wire);
-}
-
-void mproc__wire_wait_end(mproc__wire *wire)
-{
-    leave(wire);
-}
-
 void mproc__wire_wait_watch(mproc__wire *wire)
 {
     mproc__stir_mark(&wire->marks);
@@ -323,7 +311,7 @@ void mproc__wire_wait_watch(mproc__wire *wire)
 
 bool mproc__wire_wait_hold(mproc__wire *wire)
 {
-    return mproc__mutex_try(wire->receiving, mproc__thread_self());
+    return mproc__mutex_try(&wire->shm->receiving, mproc__thread_self());
 }
 
 void mproc__wire_wait_unhold(mproc__wire *wire)
@@ -334,10 +322,14 @@ void mproc__wire_wait_unhold(mproc__wire *wire)
 int mproc__wire_wait_look_held(mproc__wire *wire, bool *ret_is_busy)
 {
     *ret_is_busy = false;
+    int open = check_open(wire); // it may be another process's to read
+    if (open < 0) {
+        return open;
+    }
     int rc = mproc__wire_pump(wire);
-    int closing = is_closing(wire); // after the pump, which may have reset the handle
-    if (closing < 0) {
-        return closing;
+    open = check_open(wire); // after the pump, too, which may have reset the handle
+    if (open < 0) {
+        return open;
     }
     bool is_ready = rc >= 0 || wire->ended < 0; // what that is, recv will tell
     return is_ready ? 1 : rc == MPROC_ETIMEDOUT ? 0 : rc;
@@ -353,7 +345,7 @@ int mproc__wire_wait_look(mproc__wire *wire, bool *ret_is_busy)
     }
     *ret_is_busy = !is_held;
     if (!is_held) {
-        return is_closing(wire);
+        return check_open(wire);
     }
     int rc = mproc__wire_wait_look_held(wire, ret_is_busy);
     unlock_receiving(wire);
@@ -367,37 +359,28 @@ mplat_handle mproc__wire_wait_handle(const mproc__wire *wire)
 
 /* ---- handles --------------------------------------------------------------------------------- */
 
-static int open_local(struct mproc_object *object, uint64_t ticket)
-{
-    (void)ticket; // it does not travel
-    const struct mproc__wire_shm *shm = object->shm;
-    if (shm->pid != mplat_pid()) {
-        return MPROC_OK; // each call tells
-    }
-    mproc__wire *wire = (mproc__wire *)(uintptr_t)shm->wire;
-    (void)mproc__add32(&wire->handles, 1);
-    object->local = wire;
-    return MPROC_OK;
-}
-
 static void close_local(struct mproc_object *object, bool is_held)
 {
-    (void)is_held;
     mproc__wire *wire = object->local;
     if (wire == NULL) {
         return;
     }
     object->local = NULL;
-    if (mproc__add32(&wire->handles, UINT32_MAX) != 1) {
+    if (!mproc__wire_part(wire)) {
         return;
     }
     if (wire->pid == mplat_pid()) {
         (void)mproc__exchange32(&wire->is_closing, 1);
-        mplat_stream_interrupt(wire->stream);
+        if (is_held && mproc__wire_has_turn(wire)) {
+            mplat_stream_interrupt(wire->stream); // that ends it for all who have the system's end
+        }
         mproc__stir_marked(&wire->marks);
         while (mproc__load32(&wire->users) > 0) {
             apr_sleep(50); // they have been told, and only leave
         }
+    }
+    if (is_held) {
+        mproc__wire_drop_ticket(wire);
     }
     mproc__wire_close(wire);
 }
@@ -407,8 +390,9 @@ const struct mproc__transport mproc__transport_stream = {
     .send = transport_send,
     .receive = transport_receive,
     .poll = transport_poll,
+    .pass = mproc__wire_pass,
     .handle = transport_handle,
-    .open_local = open_local,
+    .open_local = mproc__wire_open,
     .close_local = close_local,
 };
 
@@ -422,10 +406,12 @@ int mproc__wire_connect(mproc__wire *wire, mproc_connection **ret_connection)
         mproc__wire_close(wire);
         return rc;
     }
-    shm_of(made)->pid = wire->pid;
-    shm_of(made)->wire = (uintptr_t)wire;
-    wire->receiving = &shm_of(made)->receiving;
+    wire->shm = shm_of(made);
+    wire->shm->pid = (uint64_t)wire->pid;
+    wire->connection = made->object.offset;
+    wire->epoch = made->object.epoch;
     made->object.local = wire;
+    mproc__wire_join(wire);
     *ret_connection = made;
     return MPROC_OK;
 }

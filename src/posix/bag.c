@@ -262,7 +262,7 @@ static bool find(const mplat_bag *bag, uint64_t serial, uint64_t *ret_index)
     return false;
 }
 
-int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, intptr_t *ret_native)
+int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, bool is_private, intptr_t *ret_native)
 {
     uint64_t index;
     struct label label;
@@ -275,7 +275,12 @@ int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, intptr_t *ret_nativ
                            "somebody has taken the handle out of where it was kept");
     }
     look_from(bag, index);
+    mproc__posix_private_lock();
     (void)look(bag, &label, &fd);
+    if (is_private) {
+        mproc__posix_mark_locked(fd);
+    }
+    mproc__posix_private_unlock();
     if (fd < 0) {
         return mproc__fail(
             MPROC_EMFILE,

@@ -17,12 +17,7 @@ static int launch(mproc__launch *launch)
                  .member = launch->member,
                  .purpose = MPROC__PURPOSE_PROCESS},
     };
-    // Nothing is encoded, but what could not be is refused here as everywhere.
-    int rc = mproc__start_check(launch->info);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = mplat_process_fork(&start, &launch->child);
+    int rc = mplat_process_fork(&start, &launch->child);
     if (rc == 1) {
         mproc__child_copy(launch, &launch->child);
     }

@@ -169,6 +169,25 @@ int mplat_stream_write(mplat_stream *stream, const mplat_piece *pieces, size_t c
     return MPROC_OK;
 }
 
+intptr_t mplat_stream_rest_of(mplat_stream *stream, mplat_stream_rest *ret_rest,
+                              const void **ret_data)
+{
+    *ret_rest = (mplat_stream_rest){.family = (uint32_t)stream->family};
+    *ret_data = NULL;
+    return stream->fd;
+}
+
+int mplat_stream_adopt(intptr_t native, const mplat_stream_rest *rest, const void *data,
+                       mplat_stream **ret_stream)
+{
+    (void)data;
+    if (rest->size > 0) {
+        mproc__posix_close((int)native);
+        return mproc__fail(MPROC_ECORRUPT, "somebody has written over a connection on its way");
+    }
+    return mproc__posix_stream((int)native, (enum mplat_family)rest->family, ret_stream);
+}
+
 void mplat_stream_interrupt(mplat_stream *stream)
 {
     (void)shutdown(stream->fd, SHUT_RDWR);

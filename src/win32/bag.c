@@ -17,6 +17,7 @@
 #include "base/atomic.h"
 #include "base/status.h"
 #include "win32/peer.h"
+#include "win32/stream.h"
 #include "win32/win32.h"
 
 #include <winsock2.h>
@@ -60,6 +61,7 @@ static int import_socket(HANDLE copy, intptr_t *ret_native)
 {
     WSAPROTOCOL_INFOW info;
     SOCKET made = INVALID_SOCKET;
+    (void)mproc__win_sockets();
     if (WSADuplicateSocketW((SOCKET)copy, GetCurrentProcessId(), &info) == 0) {
         made = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0,
                           WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
@@ -79,9 +81,10 @@ static int import_socket(HANDLE copy, intptr_t *ret_native)
     return 0;
 }
 
-int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, intptr_t *ret_native)
+int mplat_bag_get(mplat_bag *bag, const mplat_bagged *entry, bool is_private, intptr_t *ret_native)
 {
     (void)bag;
+    (void)is_private; // there are no copies
     mproc__peer peer;
     HANDLE copy = NULL;
     if (entry->opaque[VALUE] == 0) {

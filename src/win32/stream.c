@@ -296,6 +296,67 @@ int mplat_stream_write(mplat_stream *stream, const mplat_piece *pieces, size_t c
     return MPROC_OK;
 }
 
+/* ---- in another process ---------------------------------------------------------------------- */
+
+/* mplat_stream_rest.flags */
+enum { IS_SERVER = 1, HAS_DATA = 2, IS_END = 4 };
+
+static void stop_reading(mplat_stream *stream)
+{
+    DWORD size = 0;
+    if (stream->is_reading) {
+        (void)CancelIoEx(stream->handle, &stream->read);
+        BOOL is_good = GetOverlappedResult(stream->handle, &stream->read, &size, TRUE);
+        DWORD error = is_good ? ERROR_SUCCESS : GetLastError();
+        if (error == ERROR_OPERATION_ABORTED) {
+            stream->is_reading = false; // it has taken nothing
+        } else {
+            finish_read(stream, error, size);
+        }
+    }
+}
+
+intptr_t mplat_stream_rest_of(mplat_stream *stream, mplat_stream_rest *ret_rest,
+                              const void **ret_data)
+{
+    stop_reading(stream);
+    *ret_rest = (mplat_stream_rest){
+        .family = (uint32_t)stream->family,
+        .flags = (stream->is_server ? IS_SERVER : 0u) | (stream->has_data ? HAS_DATA : 0u) |
+                 (stream->is_end ? IS_END : 0u),
+        .ended = stream->ended,
+        .size = stream->has_data ? (uint32_t)(stream->end - stream->at) : 0,
+    };
+    *ret_data = stream->buffer + stream->at;
+    return (intptr_t)stream->handle;
+}
+
+int mplat_stream_adopt(intptr_t native, const mplat_stream_rest *rest, const void *data,
+                       mplat_stream **ret_stream)
+{
+    HANDLE handle = (HANDLE)native;
+    mplat_stream *stream;
+    if (rest->size > sizeof(stream->buffer)) {
+        mproc__win_close(handle, (enum mplat_family)rest->family);
+        return mproc__fail(MPROC_ECORRUPT, "somebody has written over a connection on its way");
+    }
+    int rc = mproc__win_stream(handle, (enum mplat_family)rest->family, &stream);
+    if (rc < 0) {
+        return rc;
+    }
+    stream->is_server = (rest->flags & IS_SERVER) != 0;
+    stream->has_data = (rest->flags & HAS_DATA) != 0;
+    stream->is_end = (rest->flags & IS_END) != 0;
+    stream->ended = rest->ended;
+    stream->end = rest->size;
+    CopyMemory(stream->buffer, data, rest->size);
+    if (stream->has_data || stream->ended != 0) {
+        (void)SetEvent(stream->read.hEvent); // as finish_read
+    }
+    *ret_stream = stream;
+    return MPROC_OK;
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 void mplat_stream_interrupt(mplat_stream *stream)

@@ -15,7 +15,7 @@
 
 #include <windows.h>
 
-#define MPROC__WIN_STREAM_BUFFER 16384
+#define MPROC__WIN_STREAM_BUFFER MPLAT_STREAM_AHEAD
 
 #define MPROC__WIN_PIPE_INSTANCES 16 /* so many clients can be there before they are accepted */
 

@@ -101,7 +101,6 @@ static void test_handle_limits__table_is_full(void)
     mproc_queue_close(queue);
 }
 
-/** A pipe that the system can wait for; its ends have descriptors, too. */
 static int have_no_room_for_an_end(const mproc_args *args)
 {
     const mproc_pipe_options options = {.kernel = true};
@@ -125,14 +124,12 @@ static int have_no_room_for_an_end(const mproc_args *args)
     return 0;
 }
 
-static void test_handle_limits__no_room_for_an_end(void)
+/** Of a pipe that the system can wait for, or to a stranger: it has a descriptor, too. */
+static void pass_end(mproc_connection **ends)
 {
-    const mproc_pipe_options options = {.kernel = true};
     mproc_connection *carrier[2];
-    mproc_connection *ends[2];
     mproc_value value;
     CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&carrier[0], &carrier[1], NULL), MPROC_OK);
-    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &options), MPROC_OK);
     CU_ASSERT_EQUAL(mproc_connection_send(carrier[0], MPROC_LIST(ends[1]), LIMIT), MPROC_OK);
     mproc_connection_close(ends[1]);
     run(have_no_room_for_an_end, MPROC_ARGS(carrier[1]));
@@ -143,6 +140,26 @@ static void test_handle_limits__no_room_for_an_end(void)
     mproc_connection_close(ends[0]);
     mproc_connection_close(carrier[0]);
     mproc_connection_close(carrier[1]);
+}
+
+static void test_handle_limits__no_room_for_an_end(void)
+{
+    const mproc_pipe_options options = {.kernel = true};
+    mproc_connection *ends[2];
+    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&ends[0], &ends[1], &options), MPROC_OK);
+    pass_end(ends);
+}
+
+static void test_handle_limits__no_room_for_a_stranger(void)
+{
+    mproc_connection *ends[2];
+    mproc_listener *listener;
+    CU_ASSERT_EQUAL_FATAL(mproc_listener_create(&listener, NULL), MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mproc_client_connect(&ends[0], mproc_listener_address(listener), NULL, LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(mproc_listener_accept(listener, &ends[1], LIMIT), MPROC_OK);
+    pass_end(ends);
+    mproc_listener_close(listener);
 }
 
 /* ---- a full bag ------------------------------------------------------------------------------ */
@@ -330,6 +347,7 @@ static void test_handle_limits__threads(void)
 static const testlib_case cases[] = {
     {"table_is_full", test_handle_limits__table_is_full},
     {"no_room_for_an_end", test_handle_limits__no_room_for_an_end},
+    {"no_room_for_a_stranger", test_handle_limits__no_room_for_a_stranger},
     {"bag_is_full", test_handle_limits__bag_is_full},
     {"user_has_no_more", test_handle_limits__user_has_no_more},
     {"descriptors_are_closed", test_handle_limits__descriptors_are_closed},

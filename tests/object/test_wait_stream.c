@@ -348,7 +348,7 @@ static void test_wait_stream__beside_receivers(void)
 static void await_receiver(const pair *p, bool is_there)
 {
     int64_t deadline = mplat_now() + LIMIT;
-    while ((mproc__mutex_owner(mproc__wire_of(p->ours)->receiving) != 0) != is_there) {
+    while ((mproc__mutex_owner(&mproc__wire_of(p->ours)->shm->receiving) != 0) != is_there) {
         CHILD_CHECK(mplat_now() < deadline);
     }
 }
@@ -446,15 +446,22 @@ static int wait_for_parents(const mproc_args *args)
     mproc_connection *connection;
     CHILD_CHECK(MPROC_UNPACK(args, &connection) == 0);
     mproc_wait_item item = MPROC_WAIT_ITEM(connection);
-    return -mproc_wait(&item, 1, MPROC_FOREVER);
+    CHILD_CHECK(mproc_wait(&item, 1, MPROC_NOWAIT) == 0);
+    send_text(connection, "here");
+    return mproc_wait(&item, 1, MPROC_FOREVER);
 }
 
-static void test_wait_stream__is_its_processs_alone(void)
+static void test_wait_stream__one_that_was_passed(void)
 {
-    pair p = make_pair(NULL);
-    CU_ASSERT_EQUAL(end_of(start_with(wait_for_parents, MPROC_ARGS(p.ours), &with_threads)),
-                    -MPROC_ESTATE);
-    drop_pair(&p);
+    for (size_t i = 0; i < 2; i++) {
+        pair p = make_pair(addresses[i]);
+        mproc_process *child = start_with(wait_for_parents, MPROC_ARGS(p.ours), &with_threads);
+        CU_ASSERT_EQUAL(mproc_connection_poll(p.theirs, LIMIT), MPROC_OK);
+        expect_text(p.theirs, "here");
+        send_text(p.theirs, "x");
+        CU_ASSERT_EQUAL(end_of(child), 1);
+        drop_pair(&p);
+    }
 }
 
 static int connect_and_stay(const mproc_args *args)
@@ -495,7 +502,7 @@ static void test_wait_stream__death_ends_it(void)
 
 static const testlib_case cases[] = {
     {"death_ends_it", test_wait_stream__death_ends_it},
-    {"is_its_processs_alone", test_wait_stream__is_its_processs_alone},
+    {"one_that_was_passed", test_wait_stream__one_that_was_passed},
     {"whole_messages", test_wait_stream__whole_messages},
     {"messages_in_parts", test_wait_stream__messages_in_parts},
     {"large_messages", test_wait_stream__large_messages},

@@ -85,6 +85,14 @@ static int wait_for_rlock(const mproc_args *args)
     return -mproc_rlock_release(rlock);
 }
 
+static int wait_for_named_lock(const mproc_args *args)
+{
+    mproc_named_lock *lock;
+    CHILD_CHECK(MPROC_UNPACK(args, &lock) == 0);
+    CHILD_CHECK(mproc_named_lock_acquire(lock, LIMIT) >= 0);
+    return -mproc_named_lock_release(lock);
+}
+
 static int wait_for_semaphore(const mproc_args *args)
 {
     mproc_semaphore *semaphore;
@@ -194,6 +202,17 @@ static void test_waits__names_conditions_and_processes(void)
     CU_ASSERT_EQUAL(mproc_process_kill(child), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(child), CODE_KILLED);
     mproc_condition_close(condition);
+}
+
+static void test_waits__names_locks_by_name(void)
+{
+    char name[64];
+    mproc_named_lock *lock = NULL;
+    (void)snprintf(name, sizeof(name), "test-waits-%lld", (long long)mplat_pid());
+    CU_ASSERT_EQUAL_FATAL(mproc_named_lock_open(&lock, name, NULL), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_named_lock_acquire(lock, MPROC_FOREVER), MPROC_OK);
+    CHECK_WAIT(wait_for_named_lock, lock, "a named lock", 0, true, mproc_named_lock_release(lock));
+    mproc_named_lock_close(lock);
 }
 
 static void test_waits__lists_no_more_than_there_is_room_for(void)
@@ -545,6 +564,7 @@ static void test_waits__nothing_is_said_of_others(void)
 static const testlib_case cases[] = {
     {"refuses_nonsense", test_waits__refuses_nonsense},
     {"names_what_is_waited_for", test_waits__names_what_is_waited_for},
+    {"names_locks_by_name", test_waits__names_locks_by_name},
     {"names_conditions_and_processes", test_waits__names_conditions_and_processes},
     {"lists_no_more_than_there_is_room_for", test_waits__lists_no_more_than_there_is_room_for},
     {"finds_two_who_wait_for_each_other", test_waits__finds_two_who_wait_for_each_other},

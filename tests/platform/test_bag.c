@@ -31,7 +31,7 @@ static int put(size_t i, mplat_handle object)
 
 static int get(size_t i, mplat_handle *ret_object)
 {
-    return mplat_bag_get(&child_arena.bag, &common()->entry[i], &ret_object->os);
+    return mplat_bag_get(&child_arena.bag, &common()->entry[i], i % 2 == 0, &ret_object->os);
 }
 
 /** Raise what is in the bag; false: it could not be had. */

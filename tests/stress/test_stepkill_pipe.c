@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-#define LARGE 20000u
+#define LARGE 40000u /* copied when the others can go on */
 
 enum { VICTIMS = 7, OTHERS = 8, FILLER = 9 };
 
