@@ -19,7 +19,7 @@
 
 #include <string.h>
 
-enum { TASKS = 3, VICTIM = 0, SURVIVOR = 1, PLUS = 100, LARGE = 40000 };
+enum { TASKS = 3, VICTIM = 0, SURVIVOR = 1, PLUS = 100, LARGE = 1000 };
 
 static struct mproc_object *object;
 static mproc__tasks tasks;
@@ -317,6 +317,30 @@ static void give_and_forget(uint64_t shared)
     mproc_future_close(give_one(MPROC_ARGS(7), NULL));
 }
 
+/* Who has given one before has a port, and slots. */
+static void prepare_to_give(uint64_t shared)
+{
+    give_and_cancel(shared);
+}
+
+/* ---- the free list --------------------------------------------------------------------------- */
+
+static uint32_t victims_port;
+
+static void prepare_port(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(mproc__port_claim(&tasks, &victims_port) == 0);
+}
+
+static void take_slots(uint64_t shared)
+{
+    uint32_t slots[3];
+    (void)shared;
+    CHILD_CHECK(mproc__slots_take(&tasks, victims_port, slots, 3) == 3);
+    mproc__slots_give(&tasks, slots, 2);
+}
+
 /* The pool's mutex was a dead thread's, who was about to take slots. */
 static int die_taking(void)
 {
@@ -329,9 +353,9 @@ static int die_taking(void)
     return 0;
 }
 
-static void make_heir(void)
+/* When the victim is prepared, which takes the mutex, too. */
+static void let_one_die(void)
 {
-    make_tasks();
     survivor_die(die_taking);
 }
 
@@ -345,20 +369,21 @@ const ops_op ops_table[] = {
      PART(make_tasks, NULL, note_done, after_one)},
     {"run two tasks", NULL, run_two, PART(make_tasks, NULL, note_done, after_one)},
     {"run a noted task", NULL, run_small, PART(make_noted, NULL, note_done, after_noted)},
-    {"run an abandoned task", NULL, run_large,
+    {"run an abandoned task", NULL, run_small,
      PART(make_abandoned, NULL, note_done, after_abandoned)},
     {"run a task that fails and is run again", NULL, run_failing,
      PART(make_retried, NULL, note_done, after_retry)},
     {"look for a task", NULL, run_looking, PART(make_pool, NULL, note_done, after_abandoned)},
-    {"give a task", NULL, give_small, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a large task", NULL, give_large, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give an urgent task", NULL, give_urgent, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task and cancel it", NULL, give_and_cancel,
+    {"give the first task", NULL, give_small, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give a large task", prepare_to_give, give_large, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give an urgent task", prepare_to_give, give_urgent, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give a task and cancel it", prepare_to_give, give_and_cancel,
      PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task and forget it", NULL, give_and_forget,
+    {"give a task and forget it", prepare_to_give, give_and_forget,
      PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task after a dead one", NULL, give_small,
-     PART(make_heir, NULL, note_done, after_retry)},
+    {"take slots", prepare_port, take_slots, PART(make_tasks, NULL, note_done, after_retry)},
+    {"take slots after a dead one", prepare_port, take_slots,
+     PART(make_tasks, let_one_die, note_done, after_retry)},
 };
 
 const size_t ops_count = MPROC__COUNT(ops_table);
@@ -367,5 +392,5 @@ int main(int argc, char **argv)
 {
     survivor_setup();
     memset(bytes, 7, sizeof(bytes));
-    return stepkill_main(argc, argv, "stress.stepkill_pool", 12000);
+    return stepkill_main(argc, argv, "stress.stepkill_pool", 1000);
 }
