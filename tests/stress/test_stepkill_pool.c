@@ -11,21 +11,14 @@
 #include "service/payload.h"
 #include "service/submit.h"
 #include "stress/stepkill.h"
+#include "stress/stepkill_pool.h"
 #include "stress/survivor.h"
-#include "support/testlib.h"
-
-#include "family/block.h"
-#include "family/family.h"
 
 #include <string.h>
 
-enum { TASKS = 3, VICTIM = 0, SURVIVOR = 1, PLUS = 100, LARGE = 1000 };
+enum { TASKS = 3, LARGE = 1000 };
 
-static struct mproc_object *object;
-static mproc__tasks tasks;
-static uint32_t port;
 static uint32_t indices[TASKS];
-static bool is_done; /* the victim had come to the end */
 static unsigned char bytes[LARGE];
 
 static struct mproc__slot_shm *slot_of(int i)
@@ -34,16 +27,6 @@ static struct mproc__slot_shm *slot_of(int i)
 }
 
 /* ---- the pool -------------------------------------------------------------------------------- */
-
-static void make_pool(void)
-{
-    CU_ASSERT_EQUAL_FATAL(mproc__object_create(MPROC__KIND_POOL, sizeof(struct mproc__pool_shm),
-                                               MPROC__POOL_WORDS, &object),
-                          0);
-    CU_ASSERT_EQUAL_FATAL(mproc__tasks_create(object->offset, 2), 0);
-    mproc__tasks_open(&tasks, object->offset);
-    CU_ASSERT_EQUAL_FATAL(mproc__port_claim(&tasks, &port), 0);
-}
 
 static void give(int i, uint32_t state)
 {
@@ -59,11 +42,7 @@ static void give(int i, uint32_t state)
         CU_ASSERT_PTR_NOT_NULL_FATAL(cold);
         *cold = (struct mproc__cold_shm){.retries = 1};
     }
-    uint64_t word = (slot->state & MPROC__TASK_GENERATION) + ((uint64_t)1 << 32);
-    word |= (uint64_t)MPROC__TASK_PENDING | state;
-    mproc__store64_release(&slot->state, word);
-    uint64_t record = mproc__record_of(word, indices[i]);
-    CU_ASSERT_EQUAL_FATAL(mproc__lane_post(&tasks, slot->lane, &record, 1), 0);
+    post(indices[i], state);
 }
 
 static void make_tasks_of(uint32_t state)
@@ -160,19 +139,10 @@ static void run_looking(uint64_t shared)
 
 /* ---- afterwards ------------------------------------------------------------------------------ */
 
-static void note_done(bool was_done)
-{
-    is_done = was_done;
-}
-
-/* All of the victim is gone: what the supervisor does, and then the other worker. */
+/* What the supervisor does, and then the other worker. */
 static void settle(void)
 {
-    const mproc__death death = {.how = {.exit_code = -9}};
-    mproc__recovered recovered;
-    mproc__tasks_bury_worker(&tasks, VICTIM, &death, &recovered);
-    mproc__tasks_bury_ports(&tasks);
-    CU_ASSERT_EQUAL(tasks.shm->lookout, 0);
+    bury_victim();
     while (work(SURVIVOR, MPROC_OK, false)) {
     }
     CU_ASSERT(mproc__tasks_are_done(&tasks));
@@ -209,19 +179,6 @@ static int count_dead(void)
         }
     }
     return n_dead;
-}
-
-static void close_pool(void)
-{
-    uint32_t n_free = 0;
-    for (uint32_t i = 0; i < tasks.shm->n_slots; i++) {
-        CU_ASSERT_EQUAL(mproc__task_state(mproc__slot_at(&tasks, i)->state), MPROC__TASK_FREE);
-    }
-    for (uint32_t at = tasks.shm->free; at != 0 && n_free <= tasks.shm->n_slots; n_free++) {
-        at = mproc__slot_at(&tasks, at - 1)->next;
-    }
-    CU_ASSERT_EQUAL(n_free, tasks.shm->n_slots);
-    mproc__object_close(object);
 }
 
 static void free_tasks(void)
@@ -279,8 +236,7 @@ static int never_called(const mproc_args *args, mproc_value *result)
 static mproc_future *give_one(const mproc_args *args, const mproc_task_options *options)
 {
     mproc_future *future;
-    mproc_pool *pool = MPROC__CONTAINER(object, mproc_pool, object);
-    CHILD_CHECK(mproc_pool_apply_async(pool, never_called, args, options, &future) == 0);
+    CHILD_CHECK(mproc_pool_apply_async(pool_itself(), never_called, args, options, &future) == 0);
     return future;
 }
 
