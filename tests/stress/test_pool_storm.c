@@ -260,7 +260,7 @@ static int be_client(const mproc_args *args)
 static void test_storm__many_give_tasks(void)
 {
     belongings before = take_stock_after_one();
-    uint32_t n_rounds = (uint32_t)testlib_count(EVERYDAY_KILLS / 10, WHOLE_KILLS / 10);
+    uint32_t n_rounds = (uint32_t)testlib_count(EVERYDAY_KILLS / 5, WHOLE_KILLS / 5);
     const uint32_t n_all = n_rounds * THREADS * (CLIENTS + 1);
     mproc_pool *pool = make_pool();
     mproc_block *block = make_words((CLIENTS + 1) * THREADS * CROWD_ITEMS);
