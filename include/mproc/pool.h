@@ -107,8 +107,8 @@ typedef struct mproc_pool_options {
  *
  * @param ret_pool  the new pool; close it with mproc_pool_close
  * @param options   NULL: all defaults; read during the call only
- * @return 0; MPROC_EINVAL; MPROC_ENOTSUP ("inline" has no workers; processors cannot be chosen here, or
- *         not for threads); as mproc_process_start when no worker can be started
+ * @return 0; MPROC_EINVAL; MPROC_ENOTSUP ("inline" has no workers; processors cannot be chosen here);
+ *         as mproc_process_start when no worker can be started
  * @owner  the caller, until mproc_pool_close
  * @safety any thread of any member process
  * @death  when the process that has created a pool is gone, however it went, the workers are killed by the

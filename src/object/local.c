@@ -51,6 +51,15 @@ void mproc__local_forget(void)
     here = NULL;
 }
 
+/** A thread of its own may have processors of its own. */
+static int choose_processors(const struct mproc__start_shm *start)
+{
+    const char *base = (const char *)start;
+    return start->n_cpus > 0 ? mplat_thread_pin((const int *)(const void *)(base + start->cpus_at),
+                                                start->n_cpus)
+                             : MPROC_OK;
+}
+
 /** On whichever thread it is to run: from the start block to the raised sentinel. */
 static void run(mproc_process *process)
 {
@@ -60,6 +69,7 @@ static void run(mproc_process *process)
     here = process;
     int rc = mproc__family_enter();
     bool is_member = rc >= 0;
+    rc = rc < 0 ? rc : choose_processors(mproc__block_at(local->start.offset));
     if (rc >= 0) {
         rc = mproc__start_args(mproc__block_at(local->start.offset), &args);
     }
@@ -123,17 +133,17 @@ const mproc_context mproc__context_thread = {.name = "thread", .run = launch_thr
 const mproc_context mproc__context_inline = {
     .name = "inline", .run = launch_inline, .is_inline = true};
 
-int mproc__local_check(const mproc_process_options *options)
+int mproc__local_check(const mproc_context *context, const mproc_process_options *options)
 {
     bool is_plain = options->stdin_path == NULL && options->stdout_path == NULL &&
                     options->stderr_path == NULL && options->cwd == NULL && options->env == NULL &&
-                    options->n_cpus == 0 && options->nice == 0 && !options->set_umask &&
-                    !options->set_user;
-    return is_plain
-               ? MPROC_OK
-               : mproc__fail(MPROC_ENOTSUP, "the contexts \"thread\" and \"inline\" run in this "
-                                            "process: streams, directory, environment, "
-                                            "processors, priority and user are its own");
+                    options->nice == 0 && !options->set_umask && !options->set_user;
+    if (!is_plain || (context->is_inline && options->n_cpus > 0)) {
+        return mproc__fail(MPROC_ENOTSUP, "the contexts \"thread\" and \"inline\" run in this "
+                                          "process: streams, directory, environment, "
+                                          "priority, user and a caller's processors are its own");
+    }
+    return MPROC_OK;
 }
 
 int mproc__local_prepare(mproc_process *process, const mproc__start_info *info)

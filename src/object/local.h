@@ -11,7 +11,7 @@ extern const mproc_context mproc__context_thread;
 extern const mproc_context mproc__context_inline;
 
 /** Whether the options ask for nothing that only a process of its own can have. */
-int mproc__local_check(const mproc_process_options *options);
+int mproc__local_check(const mproc_context *context, const mproc_process_options *options);
 
 /** Get ready for context->run, which runs the function; the sentinel is raised when it has returned. */
 int mproc__local_prepare(mproc_process *process, const mproc__start_info *info);

@@ -79,15 +79,13 @@ static int check(const mproc_process_options *options, const mproc_context *cont
         .set_user = options->set_user,
     };
     const char *program;
-    if (context->run != NULL) {
-        return mproc__local_check(options);
-    }
     if (options->n_cpus > 0 && options->cpus == NULL) {
         return mproc__fail(MPROC_EINVAL, "%zu processors are to be used, but none is named",
                            options->n_cpus);
     }
-    int rc = mplat_process_setup_check(&setup);
-    if (rc < 0) {
+    int rc = context->run != NULL ? mproc__local_check(context, options) : MPROC_OK;
+    rc = rc < 0 ? rc : mplat_process_setup_check(&setup);
+    if (rc < 0 || context->run != NULL) {
         return rc;
     }
     if (!context->is_copy) {

@@ -146,7 +146,7 @@ static int listen_unix(const mplat_address *address, int backlog, bool is_public
                        mplat_stream **ret_listener)
 {
     struct sockaddr_un un;
-    socklen_t size;
+    socklen_t size = 0;
     int fd;
     mplat_stream *stream = NULL;
     int rc = unix_address(address, &un, &size);
@@ -175,7 +175,7 @@ static int listen_unix(const mplat_address *address, int backlog, bool is_public
 static int connect_unix(const mplat_address *address, int64_t deadline, mplat_stream **ret_stream)
 {
     struct sockaddr_un un;
-    socklen_t size;
+    socklen_t size = 0;
     int fd;
     int rc = unix_address(address, &un, &size);
     // Blocking, for only so the kernel waits for a place among those who are to be accepted.

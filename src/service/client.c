@@ -351,6 +351,10 @@ int mproc__client_begin(mproc__client *client, mproc__function function, uint32_
         keep_future_locked(client, future);
     }
     if (rc >= 0) {
+        // As long as it is not posted, it must not look as the slot's last task did, which is DONE: see party.c.
+        uint64_t *state = &mproc__slot_at(&client->tasks, index)->state;
+        mproc__store64_relaxed(state,
+                               mproc__task_word(mproc__load64_relaxed(state), MPROC__TASK_OWNED));
         future->index = index;
         *mproc__client_tenant(client, index) = (mproc__tenant){.future = future};
         client->users++;

@@ -40,6 +40,7 @@ typedef struct mproc__tenant {
     struct mproc_future *future; /**< NULL: nobody's, or in limbo */
     bool is_in_limbo;
     bool was_popped; /**< while it was nobody's: see mproc__client_abandon */
+    bool is_left;    /**< between two looks of party.c: it is on the stack, or never will be */
 } mproc__tenant;
 
 /** Those futures that mproc__client_next tells of to one owner. */

@@ -87,24 +87,6 @@ static void note_popped_locked(mproc__client *client, uint32_t index)
     }
 }
 
-/** After a worker's death: some may have been DONE, and not pushed. */
-static void rescan_locked(mproc__client *client)
-{
-    for (uint32_t segment = 0; segment < MPROC__SEGMENTS; segment++) {
-        mproc__tenant *tenants = client->tenants[segment];
-        uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
-        uint32_t first = segment == 0 ? 0 : MPROC__FIRST_SLOTS + (segment - 1) * n;
-        for (uint32_t i = 0; tenants != NULL && i < n; i++) {
-            bool may_be_left = tenants[i].is_in_limbo ||
-                               (tenants[i].future != NULL && tenants[i].future->is_noted &&
-                                !tenants[i].future->is_popped);
-            if (may_be_left && mproc__task_was_left(&client->tasks, first + i)) {
-                note_popped_locked(client, first + i);
-            }
-        }
-    }
-}
-
 static void pop_locked(mproc__client *client)
 {
     mproc__tasks *tasks = &client->tasks;
@@ -124,6 +106,52 @@ static void pop_locked(mproc__client *client)
     }
 }
 
+static bool is_unpopped(const mproc__tenant *tenant)
+{
+    return tenant->is_in_limbo || (tenant->future != NULL && tenant->future->is_noted &&
+                                   !tenant->future->is_popped);
+}
+
+/** Call a function for all slots that there may be something to find out about. */
+static void for_unpopped_locked(mproc__client *client,
+                                void (*fn)(mproc__client *client, mproc__tenant *tenant,
+                                           uint32_t index))
+{
+    for (uint32_t segment = 0; segment < MPROC__SEGMENTS; segment++) {
+        mproc__tenant *tenants = client->tenants[segment];
+        uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
+        uint32_t first = segment == 0 ? 0 : MPROC__FIRST_SLOTS + (segment - 1) * n;
+        for (uint32_t i = 0; tenants != NULL && i < n; i++) {
+            if (is_unpopped(&tenants[i])) {
+                fn(client, &tenants[i], first + i);
+            }
+        }
+    }
+}
+
+static void find_left(mproc__client *client, mproc__tenant *tenant, uint32_t index)
+{
+    tenant->is_left = mproc__task_was_left(&client->tasks, index);
+}
+
+static void note_left(mproc__client *client, mproc__tenant *tenant, uint32_t index)
+{
+    if (tenant->is_left) {
+        note_popped_locked(client, index);
+    }
+}
+
+/**
+ * After a worker's death: some may have been DONE, and not pushed. Those that were are on the stack by then, and
+ * must be taken from there before anything else is done with them.
+ */
+static void rescan_locked(mproc__client *client)
+{
+    for_unpopped_locked(client, find_left);
+    pop_locked(client);
+    for_unpopped_locked(client, note_left);
+}
+
 void mproc__client_drain_locked(mproc__client *client)
 {
     if (client->port == MPROC__NO_PORT) {
@@ -135,7 +163,6 @@ void mproc__client_drain_locked(mproc__client *client)
     if (rescan != client->rescan) {
         client->rescan = rescan;
         rescan_locked(client);
-        pop_locked(client); // who was not left had been pushed by then
     }
 }
 

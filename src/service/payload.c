@@ -194,7 +194,7 @@ static int put_encoded(struct place *place, const mproc_value *value)
     const mproc__codec codec = {.put_object = mproc__object_embed, .arg = &place->hold};
     size_t size;
     size_t n_objects = 0;
-    void *room;
+    void *room = NULL;
     int rc = mproc__codec_size(&codec, value, &size, &n_objects);
     if (rc < 0 || (rc = make_room(place, size, n_objects, &room)) < 0) {
         return rc;

@@ -275,15 +275,20 @@ static int drain(mproc__feed *feed, struct pipeline *line, mproc__deadline deadl
     return rc;
 }
 
+/* No item from that one on will end. */
+static void note_rest(const mproc__feed *feed, size_t first, int status)
+{
+    for (size_t i = first; feed->gather.statuses != NULL && i < feed->n_items; i++) {
+        feed->gather.statuses[i] = status;
+    }
+}
+
 /* It ends early: what is under way is given up, and no item that has not ended will. */
 static void give_up(mproc__feed *feed, struct pipeline *line, int status)
 {
-    const size_t first = line->n_pieces > 0 ? piece_at(feed, line, 0)->first : line->next_item;
+    note_rest(feed, line->n_pieces > 0 ? piece_at(feed, line, 0)->first : line->next_item, status);
     for (size_t i = 0; i < line->n_pieces; i++) {
         mproc__piece_drop(piece_at(feed, line, i));
-    }
-    for (size_t i = first; feed->gather.statuses != NULL && i < feed->n_items; i++) {
-        feed->gather.statuses[i] = status;
     }
 }
 
@@ -309,6 +314,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
     MPROC__CHECK(feed->capacity > 0);
     line.pieces = mproc__calloc(feed->capacity, sizeof(*line.pieces));
     if (line.pieces == NULL) {
+        note_rest(feed, 0, MPROC_ENOMEM);
         return mproc__fail(MPROC_ENOMEM, "no memory for the %zu tasks of a map", feed->capacity);
     }
     if (feed->progress != 0) {

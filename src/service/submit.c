@@ -142,11 +142,11 @@ static int begin(mproc__client *client, const mproc__order *order, uint32_t *ret
     }
     mproc_future *future = *ret_future;
     future->owner = order->owner;
-    future->is_noted = order->is_noted;
     if (!order->is_noted) {
         return MPROC_OK;
     }
     mproc__clients_lock();
+    future->is_noted = true;
     mproc__owned *owned = mproc__client_owned_locked(client, order->owner, true);
     if (owned != NULL) {
         future->party = &owned->party;

@@ -223,14 +223,7 @@ int mproc__supervisor_check(const mproc_pool_options *options, const mproc_conte
         return mproc__fail(MPROC_EINVAL, "%zu processors are to be used, but none is named",
                            options->n_cpus);
     }
-    const mproc__executor *executor = context != NULL ? mproc__executor_of(context) : NULL;
-    if (executor == NULL) {
-        return MPROC_ENOTSUP;
-    }
-    if (executor->is_local && (options->pin || options->n_cpus > 0)) {
-        return mproc__fail(MPROC_ENOTSUP, "processors can be chosen for processes only");
-    }
-    return MPROC_OK;
+    return context != NULL && mproc__executor_of(context) != NULL ? MPROC_OK : MPROC_ENOTSUP;
 }
 
 static void free_all(mproc__supervisor *s)

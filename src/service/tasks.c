@@ -355,7 +355,7 @@ int mproc__function_number(mproc__tasks *tasks, mproc__function function, uint32
 {
     struct mproc__functions_shm *shm = tasks->functions;
     mproc__entry entry;
-    uint32_t module;
+    uint32_t module = 0;
     uint32_t i = 0;
     int rc = mproc__entry_of(function, &entry);
     if (rc < 0) {

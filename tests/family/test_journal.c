@@ -101,18 +101,23 @@ static bool die_at(int nth)
     return is_dead;
 }
 
+/* Recovery dies at its second store, and is repeated. */
+static void recover_twice(void)
+{
+    hits_left = 2;
+    mproc__killpoint_fn = leap;
+    if (setjmp(out) == 0) {
+        mproc__journal_recover(&words->journal);
+    }
+    mproc__killpoint_fn = NULL;
+    mproc__journal_recover(&words->journal);
+}
+
 static void test_journal__recovers(void)
 {
     int nth = 1;
     for (; die_at(nth); nth++) {
-        // Recovery dies at its second store, and is repeated.
-        hits_left = 2;
-        mproc__killpoint_fn = leap;
-        if (setjmp(out) == 0) {
-            mproc__journal_recover(&words->journal);
-        }
-        mproc__killpoint_fn = NULL;
-        mproc__journal_recover(&words->journal);
+        recover_twice();
         CU_ASSERT_EQUAL(words->journal.count, 0);
         uint64_t sum = words->word[0] + words->word[1] + words->word[2];
         CU_ASSERT_EQUAL(sum, nth == 1 ? 0 : 6);

@@ -223,6 +223,12 @@ static void test_local__options_of_processes(void)
     options.cwd = "/";
     CU_ASSERT_EQUAL(mproc_process_start(&child, return_code, MPROC_ARGS(0), &options),
                     MPROC_ENOTSUP);
+    const int cpu = 0;
+    options = with("inline"); // the caller's own thread stays as it is
+    options.cpus = &cpu;
+    options.n_cpus = 1;
+    CU_ASSERT_EQUAL(mproc_process_start(&child, return_code, MPROC_ARGS(0), &options),
+                    MPROC_ENOTSUP);
     CU_ASSERT_PTR_NULL(child);
     CU_ASSERT_EQUAL(mproc_set_start_method("inline"), MPROC_OK);
     CU_ASSERT_EQUAL(end_of(start(return_code, MPROC_ARGS(8))), 8);

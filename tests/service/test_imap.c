@@ -96,7 +96,7 @@ static void check_in_any_order(mproc_pool *pool, const mproc_map_options *option
     struct numbers numbers = {.end = N};
     mproc_iterator *it = NULL;
     bool have[N] = {false};
-    int64_t result;
+    int64_t result = 0;
     int rc;
     size_t n_errors = 0;
     CU_ASSERT_EQUAL_FATAL(

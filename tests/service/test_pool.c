@@ -49,7 +49,6 @@ static void test_pool__workers_run_at_the_same_time(void)
 static void test_pool__refuses_nonsense(void)
 {
     mproc_pool *pool = NULL;
-    const int cpu = 0;
     CU_ASSERT_EQUAL(mproc_pool_create(NULL, NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_pool_create(&pool, &(mproc_pool_options){.processes = -1}), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_pool_create(&pool, &(mproc_pool_options){.processes = 100000}),
@@ -57,9 +56,6 @@ static void test_pool__refuses_nonsense(void)
     CU_ASSERT_EQUAL(mproc_pool_create(&pool, &(mproc_pool_options){.n_cpus = 1}), MPROC_EINVAL);
     CU_ASSERT_EQUAL(
         mproc_pool_create(&pool, &(mproc_pool_options){.context = mproc_get_context("inline")}),
-        MPROC_ENOTSUP);
-    CU_ASSERT_EQUAL(
-        mproc_thread_pool_create(&pool, &(mproc_pool_options){.cpus = &cpu, .n_cpus = 1}),
         MPROC_ENOTSUP);
     CU_ASSERT_EQUAL(mproc_pool_shutdown(NULL), MPROC_EINVAL);
     CU_ASSERT_EQUAL(mproc_pool_terminate(NULL), MPROC_EINVAL);

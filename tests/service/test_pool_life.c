@@ -98,6 +98,44 @@ static void test_life__has_a_processor_of_its_own(void)
     mproc_pool_close(pool);
 }
 
+/** Wait for another one that does so, too, so that each is a worker's own; which processor it may use alone. */
+static int task_meet_on_cpu(const mproc_args *args, mproc_value *result)
+{
+    mproc_block *block;
+    int rc = MPROC_UNPACK(args, &block);
+    if (rc >= 0) {
+        meet(block, 2);
+        rc = task_count_cpus(NULL, result);
+    }
+    return rc;
+}
+
+static void test_life__threads_have_processors_of_their_own(void)
+{
+    int cpus[64];
+    int nowhere = -1;
+    mproc_pool *pool = NULL;
+    size_t n = mplat_cpu_list(cpus, MPROC__COUNT(cpus));
+    if (n == 0 || n > MPROC__COUNT(cpus)) {
+        testlib_skip("the system does not tell which processors there are");
+        return;
+    }
+    mproc_pool_options options = {.processes = 2, .pin = true};
+    CU_ASSERT_EQUAL_FATAL(mproc_thread_pool_create(&pool, &options), MPROC_OK);
+    mproc_block *block = make_words(1);
+    mproc_future *futures[2] = {submit(pool, task_meet_on_cpu, MPROC_ARGS(block)),
+                                submit(pool, task_meet_on_cpu, MPROC_ARGS(block))};
+    int64_t a = result_of(futures[0]);
+    int64_t b = result_of(futures[1]);
+    CU_ASSERT(n == 1 ? a == cpus[0] && b == cpus[0]
+                     : (a == cpus[0] && b == cpus[1]) || (a == cpus[1] && b == cpus[0]));
+    mproc_block_close(block);
+    mproc_pool_close(pool);
+    CU_ASSERT_EQUAL(mplat_cpu_list(cpus, MPROC__COUNT(cpus)), n); // this thread keeps all of them
+    options = (mproc_pool_options){.processes = 1, .cpus = &nowhere, .n_cpus = 1};
+    CU_ASSERT_EQUAL(mproc_thread_pool_create(&pool, &options), MPROC_EINVAL);
+}
+
 /* ---- many ------------------------------------------------------------------------------------ */
 
 /** More than a system call of Windows can wait for, all at work at once. */
@@ -204,6 +242,7 @@ static const testlib_case cases[] = {
     {"one_task_each", test_life__one_task_each},
     {"ends_with_too_much_memory", test_life__ends_with_too_much_memory},
     {"has_a_processor_of_its_own", test_life__has_a_processor_of_its_own},
+    {"threads_have_processors_of_their_own", test_life__threads_have_processors_of_their_own},
     {"of_many_workers", test_life__of_many_workers},
     {"is_interrupted", test_life__is_interrupted},
     {"workers_do_not_heed_interrupts", test_life__workers_do_not_heed_interrupts},

@@ -8,11 +8,10 @@
  */
 #include "family/layout.h"
 #include "family/ops.h"
-#include "family/pipe.h"
 #include "object/doorbell.h"
 #include "object/native.h"
 #include "stress/stepkill.h"
-#include "stress/survivor.h"
+#include "stress/stepkill_pipe.h"
 
 #include "base/compiler.h"
 
@@ -20,18 +19,8 @@
 
 #define LARGE 9000u
 
-enum { VICTIMS = 7, OTHERS = 8 };
-
-static mproc_connection *here, *there; /* the survivors' end, and the victim's */
-static mproc_connection *in, *out;     /* of the pipe that carries the victim's end */
 static size_t message_size;
 static unsigned char bytes[LARGE];
-
-static struct mproc__pipe_shm *pipe_of(const mproc_connection *connection)
-{
-    const struct mproc__pipe_end_shm *end = connection->object.shm;
-    return mproc__block_at(end->pipe);
-}
 
 static int send_number(mproc_connection *connection, int number)
 {
@@ -84,9 +73,7 @@ static void make_pipe_for_parcels(void)
 static void close_pipe(void)
 {
     char byte;
-    mproc_connection_close(here);
-    mproc_connection_close(there);
-    here = there = NULL;
+    close_ends();
     ssize_t n = recv((int)mproc__arena.bag.out.os, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     CU_ASSERT(n < 0 && errno == EAGAIN);
 }
@@ -116,10 +103,9 @@ static void victim_sends(uint64_t shared)
 
 static void after_send(bool is_done)
 {
-    bool is_sent = mproc__load64_acquire(&pipe_of(here)->ring[1].tail) != 0;
-    CU_ASSERT(is_sent || !is_done);
-    CU_ASSERT(is_sent || send_number(there, OTHERS) == 0);
-    CU_ASSERT_EQUAL(survivor_end(0), is_sent ? VICTIMS : OTHERS);
+    bool was_sent = is_sent(is_done);
+    CU_ASSERT(was_sent || send_number(there, OTHERS) == 0);
+    CU_ASSERT_EQUAL(survivor_end(0), was_sent ? VICTIMS : OTHERS);
     check_end(there, here);
 }
 
@@ -184,25 +170,11 @@ static void after_look(bool is_done)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/** From here on the victim's end is the victim's alone. */
-static void leave_it_to_victim(void)
-{
-    mproc_connection_close(there);
-    there = NULL;
-}
-
 static void wait_for_end(void)
 {
     leave_it_to_victim();
     survivor_start(0, receive_polling);
     survivor_start(1, receive_polling);
-}
-
-static void victim_closes(uint64_t shared)
-{
-    (void)shared;
-    mproc_connection_close(there);
-    there = NULL;
 }
 
 static void after_end(bool is_done)
@@ -214,32 +186,16 @@ static void after_end(bool is_done)
     CU_ASSERT_EQUAL(send_number(here, OTHERS), MPROC_EPEER);
 }
 
-static void make_carrier(void)
+static void make_with_carrier(void)
 {
     make_pipe();
-    CU_ASSERT_EQUAL_FATAL(mproc_pipe_create(&in, &out, NULL), 0);
+    make_carrier();
 }
 
 static void make_loaded_carrier(void)
 {
-    make_carrier();
-    CU_ASSERT_EQUAL(mproc_connection_send(out, MPROC_LIST(there, 1), MPROC_NOWAIT), 0);
-    leave_it_to_victim();
-}
-
-static void victim_sends_its_end(uint64_t shared)
-{
-    (void)shared;
-    CHILD_CHECK(mproc_connection_send(out, MPROC_LIST(there, 1), MPROC_FOREVER) == 0);
-    mproc_connection_close(there);
-}
-
-static void victim_receives_its_end(uint64_t shared)
-{
-    (void)shared;
-    mproc_value value;
-    CHILD_CHECK(mproc_connection_recv(in, &value, MPROC_FOREVER) == 0);
-    mproc_value_clear(&value);
+    make_pipe();
+    load_carrier();
 }
 
 /** The family must notice that nobody will receive the end, for which one of it has to wait. */
@@ -259,11 +215,9 @@ static void wait_for_carried_end(void)
     survivor_await_asleep(1);
 }
 
-/** Received or not: with the pipe that carries it, it is gone. */
 static void after_carried_end(bool is_done)
 {
-    mproc_connection_close(in);
-    mproc_connection_close(out);
+    close_carrier();
     after_end(is_done);
 }
 
@@ -283,7 +237,7 @@ const ops_op ops_table[] = {
     {"close the last end", NULL, victim_closes,
      PART(make_pipe, wait_for_end, after_end, close_pipe)},
     {"send an end", NULL, victim_sends_its_end,
-     PART(make_carrier, wait_for_carried_end, after_carried_end, close_pipe)},
+     PART(make_with_carrier, wait_for_carried_end, after_carried_end, close_pipe)},
     {"receive an end", NULL, victim_receives_its_end,
      PART(make_loaded_carrier, wait_for_carried_end, after_carried_end, close_pipe)},
 };

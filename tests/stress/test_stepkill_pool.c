@@ -11,21 +11,14 @@
 #include "service/payload.h"
 #include "service/submit.h"
 #include "stress/stepkill.h"
+#include "stress/stepkill_pool.h"
 #include "stress/survivor.h"
-#include "support/testlib.h"
-
-#include "family/block.h"
-#include "family/family.h"
 
 #include <string.h>
 
-enum { TASKS = 3, VICTIM = 0, SURVIVOR = 1, PLUS = 100, LARGE = 40000 };
+enum { TASKS = 3, LARGE = 1000 };
 
-static struct mproc_object *object;
-static mproc__tasks tasks;
-static uint32_t port;
 static uint32_t indices[TASKS];
-static bool is_done; /* the victim had come to the end */
 static unsigned char bytes[LARGE];
 
 static struct mproc__slot_shm *slot_of(int i)
@@ -34,16 +27,6 @@ static struct mproc__slot_shm *slot_of(int i)
 }
 
 /* ---- the pool -------------------------------------------------------------------------------- */
-
-static void make_pool(void)
-{
-    CU_ASSERT_EQUAL_FATAL(mproc__object_create(MPROC__KIND_POOL, sizeof(struct mproc__pool_shm),
-                                               MPROC__POOL_WORDS, &object),
-                          0);
-    CU_ASSERT_EQUAL_FATAL(mproc__tasks_create(object->offset, 2), 0);
-    mproc__tasks_open(&tasks, object->offset);
-    CU_ASSERT_EQUAL_FATAL(mproc__port_claim(&tasks, &port), 0);
-}
 
 static void give(int i, uint32_t state)
 {
@@ -59,11 +42,7 @@ static void give(int i, uint32_t state)
         CU_ASSERT_PTR_NOT_NULL_FATAL(cold);
         *cold = (struct mproc__cold_shm){.retries = 1};
     }
-    uint64_t word = (slot->state & MPROC__TASK_GENERATION) + ((uint64_t)1 << 32);
-    word |= (uint64_t)MPROC__TASK_PENDING | state;
-    mproc__store64_release(&slot->state, word);
-    uint64_t record = mproc__record_of(word, indices[i]);
-    CU_ASSERT_EQUAL_FATAL(mproc__lane_post(&tasks, slot->lane, &record, 1), 0);
+    post(indices[i], state);
 }
 
 static void make_tasks_of(uint32_t state)
@@ -167,20 +146,10 @@ static void run_standing_by(uint64_t shared)
 
 /* ---- afterwards ------------------------------------------------------------------------------ */
 
-static void note_done(bool was_done)
-{
-    is_done = was_done;
-}
-
-/* All of the victim is gone: what the supervisor does, and then the other worker. */
+/* What the supervisor does, and then the other worker. */
 static void settle(void)
 {
-    const mproc__death death = {.how = {.exit_code = -9}};
-    mproc__recovered recovered;
-    mproc__tasks_bury_worker(&tasks, VICTIM, &death, &recovered);
-    mproc__tasks_bury_ports(&tasks);
-    CU_ASSERT_EQUAL(tasks.shm->lookout, 0);
-    CU_ASSERT_EQUAL(tasks.shm->standby, 0);
+    bury_victim();
     while (work(SURVIVOR, MPROC_OK, false)) {
     }
     CU_ASSERT(mproc__tasks_are_done(&tasks));
@@ -217,19 +186,6 @@ static int count_dead(void)
         }
     }
     return n_dead;
-}
-
-static void close_pool(void)
-{
-    uint32_t n_free = 0;
-    for (uint32_t i = 0; i < tasks.shm->n_slots; i++) {
-        CU_ASSERT_EQUAL(mproc__task_state(mproc__slot_at(&tasks, i)->state), MPROC__TASK_FREE);
-    }
-    for (uint32_t at = tasks.shm->free; at != 0 && n_free <= tasks.shm->n_slots; n_free++) {
-        at = mproc__slot_at(&tasks, at - 1)->next;
-    }
-    CU_ASSERT_EQUAL(n_free, tasks.shm->n_slots);
-    mproc__object_close(object);
 }
 
 static void free_tasks(void)
@@ -287,8 +243,7 @@ static int never_called(const mproc_args *args, mproc_value *result)
 static mproc_future *give_one(const mproc_args *args, const mproc_task_options *options)
 {
     mproc_future *future;
-    mproc_pool *pool = MPROC__CONTAINER(object, mproc_pool, object);
-    CHILD_CHECK(mproc_pool_apply_async(pool, never_called, args, options, &future) == 0);
+    CHILD_CHECK(mproc_pool_apply_async(pool_itself(), never_called, args, options, &future) == 0);
     return future;
 }
 
@@ -325,6 +280,30 @@ static void give_and_forget(uint64_t shared)
     mproc_future_close(give_one(MPROC_ARGS(7), NULL));
 }
 
+/* Who has given one before has a port, and slots. */
+static void prepare_to_give(uint64_t shared)
+{
+    give_and_cancel(shared);
+}
+
+/* ---- the free list --------------------------------------------------------------------------- */
+
+static uint32_t victims_port;
+
+static void prepare_port(uint64_t shared)
+{
+    (void)shared;
+    CHILD_CHECK(mproc__port_claim(&tasks, &victims_port) == 0);
+}
+
+static void take_slots(uint64_t shared)
+{
+    uint32_t slots[3];
+    (void)shared;
+    CHILD_CHECK(mproc__slots_take(&tasks, victims_port, slots, 3) == 3);
+    mproc__slots_give(&tasks, slots, 2);
+}
+
 /* The pool's mutex was a dead thread's, who was about to take slots. */
 static int die_taking(void)
 {
@@ -337,9 +316,9 @@ static int die_taking(void)
     return 0;
 }
 
-static void make_heir(void)
+/* When the victim is prepared, which takes the mutex, too. */
+static void let_one_die(void)
 {
-    make_tasks();
     survivor_die(die_taking);
 }
 
@@ -353,21 +332,22 @@ const ops_op ops_table[] = {
      PART(make_tasks, NULL, note_done, after_one)},
     {"run two tasks", NULL, run_two, PART(make_tasks, NULL, note_done, after_one)},
     {"run a noted task", NULL, run_small, PART(make_noted, NULL, note_done, after_noted)},
-    {"run an abandoned task", NULL, run_large,
+    {"run an abandoned task", NULL, run_small,
      PART(make_abandoned, NULL, note_done, after_abandoned)},
     {"run a task that fails and is run again", NULL, run_failing,
      PART(make_retried, NULL, note_done, after_retry)},
     {"look for a task", NULL, run_looking, PART(make_pool, NULL, note_done, after_abandoned)},
     {"stand by", NULL, run_standing_by, PART(make_pool, NULL, note_done, after_abandoned)},
-    {"give a task", NULL, give_small, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a large task", NULL, give_large, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give an urgent task", NULL, give_urgent, PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task and cancel it", NULL, give_and_cancel,
+    {"give the first task", NULL, give_small, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give a large task", prepare_to_give, give_large, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give an urgent task", prepare_to_give, give_urgent, PART(make_tasks, NULL, note_done, after_retry)},
+    {"give a task and cancel it", prepare_to_give, give_and_cancel,
      PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task and forget it", NULL, give_and_forget,
+    {"give a task and forget it", prepare_to_give, give_and_forget,
      PART(make_tasks, NULL, note_done, after_retry)},
-    {"give a task after a dead one", NULL, give_small,
-     PART(make_heir, NULL, note_done, after_retry)},
+    {"take slots", prepare_port, take_slots, PART(make_tasks, NULL, note_done, after_retry)},
+    {"take slots after a dead one", prepare_port, take_slots,
+     PART(make_tasks, let_one_die, note_done, after_retry)},
 };
 
 const size_t ops_count = MPROC__COUNT(ops_table);
@@ -376,5 +356,5 @@ int main(int argc, char **argv)
 {
     survivor_setup();
     memset(bytes, 7, sizeof(bytes));
-    return stepkill_main(argc, argv, "stress.stepkill_pool", 12000);
+    return stepkill_main(argc, argv, "stress.stepkill_pool", 1000);
 }
