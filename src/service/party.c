@@ -17,12 +17,27 @@ static uint64_t state_of(const mproc_future *future)
 
 bool mproc__future_is_done(const mproc_future *future)
 {
+    if (future->group != NULL) {
+        return mproc__group_is_done(future->group);
+    }
     return future->is_taken_back || mproc__task_state(state_of(future)) == MPROC__TASK_DONE;
 }
 
 static void tell_locked(mproc_future *future)
 {
+    if (future->whole != NULL) {
+        bool is_news = !future->is_told;
+        future->is_told = true;
+        future = future->whole;
+        future->group->n_left -= is_news ? 1 : 0;
+        if (!is_news || future->group->n_left > 0) {
+            return;
+        }
+    }
     mproc__party *party = future->party;
+    if (future->call != NULL) {
+        mproc__callbacks_tell_locked(future->call);
+    }
     if (party == NULL || future->is_told) {
         return;
     }
@@ -159,18 +174,37 @@ static bool note(mproc_future *future)
     return false;
 }
 
-void mproc__future_join(mproc_future *future, mproc__party *party)
+static void expect_locked(mproc_future *future)
 {
-    mproc__clients_lock();
-    mproc__future_leave_locked(future);
-    future->party = party;
-    party->n_awaited++;
     if (!future->is_noted) {
         future->is_noted = note(future);
     }
     if (!future->is_noted || mproc__future_is_done(future)) {
         tell_locked(future);
     }
+}
+
+void mproc__future_expect_locked(mproc_future *future)
+{
+    if (future->group == NULL) {
+        expect_locked(future);
+        return;
+    }
+    for (mproc_future *part = future->group->first; part != NULL; part = part->next) {
+        expect_locked(part);
+    }
+    if (future->group->n_left == 0) {
+        tell_locked(future);
+    }
+}
+
+void mproc__future_join(mproc_future *future, mproc__party *party)
+{
+    mproc__clients_lock();
+    mproc__future_leave_locked(future);
+    future->party = party;
+    party->n_awaited++;
+    mproc__future_expect_locked(future);
     mproc__clients_unlock();
 }
 
@@ -186,6 +220,12 @@ void mproc__future_take_back(mproc_future *future)
     mproc__bell_stir(&mproc__port_at(&client->tasks, client->port)->bell);
 }
 
+/** Whether its end matters to a party. */
+static bool is_of(const mproc_future *future, const mproc__party *party)
+{
+    return future != NULL && (future->whole != NULL ? future->whole : future)->party == party;
+}
+
 /** One that is PENDING; its record. Under the lock. */
 static bool find_pending_locked(const mproc__client *client, const mproc__party *party,
                                 uint32_t *ret_index, uint64_t *ret_record)
@@ -195,7 +235,7 @@ static bool find_pending_locked(const mproc__client *client, const mproc__party 
         uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
         for (uint32_t i = 0; tenants != NULL && i < n; i++) {
             const mproc_future *future = tenants[i].future;
-            uint64_t word = future != NULL && future->party == party ? state_of(future) : 0;
+            uint64_t word = is_of(future, party) ? state_of(future) : 0;
             if (mproc__task_state(word) == MPROC__TASK_PENDING) {
                 *ret_index = future->index;
                 *ret_record = mproc__record_of(word, future->index);

@@ -21,6 +21,9 @@ void mproc__gather_error(mproc__gather *gather, size_t item, int status, const c
     if (gather->statuses != NULL) {
         gather->statuses[item] = status;
     }
+    if (gather->stories != NULL && (gather->stories[item] = mproc__malloc(size + 1)) != NULL) {
+        (void)snprintf(gather->stories[item], size + 1, "%.*s", (int)size, story);
+    }
     if (gather->status == 0 || item < gather->failed) {
         gather->failed = item;
         gather->status = status;
@@ -60,6 +63,10 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
         return mproc__fail(MPROC_EINVAL, "map: %d retries, priority %d, or chunks of %zu",
                            o->retries, o->priority, o->chunk_size);
     }
+    if (o->progress < 0 || o->progress > 2) {
+        return mproc__fail(MPROC_EINVAL, "map: progress is shown on stream 1 or 2, not %d",
+                           o->progress);
+    }
     size_t chunk_size = o->chunk_size != 0
                             ? o->chunk_size
                             : mproc__chunk_rule(n_items, (size_t)mproc_pool_size(pool));
@@ -70,7 +77,10 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
                     .timeout = o->item_timeout,
                     .retries = o->retries,
                     .retry_errors = o->retry_errors,
-                    .retry_delay = o->retry_delay},
+                    .retry_delay = o->retry_delay,
+                    .callback = o->callback,
+                    .error_callback = o->error_callback,
+                    .callback_arg = o->callback_arg},
         .plan = {.flags = o->retry_errors ? MPROC__CHUNK_RETRY_ERRORS : 0,
                  .retries = (uint32_t)o->retries},
         .chunk_size = chunk_size < MPROC__CHUNK_MAX_ITEMS ? chunk_size : MPROC__CHUNK_MAX_ITEMS,
@@ -79,6 +89,14 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
         job->chunk_size = 1; // to kill and to wait is of tasks
     }
     return mproc__client_of(pool, &job->client);
+}
+
+void mproc__job_keep(mproc__job *job)
+{
+    if (job->options.name != NULL) {
+        (void)snprintf(job->name, sizeof(job->name), "%s", job->options.name);
+        job->options.name = job->name;
+    }
 }
 
 static int submit(const mproc__job *job, mproc__order *order, mproc__piece *piece)

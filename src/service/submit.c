@@ -195,6 +195,12 @@ static bool help(const mproc_future *future, uint64_t word)
            mproc__worker_help(future->index, mproc__record_of(word, future->index));
 }
 
+bool mproc__future_help(const mproc_future *future)
+{
+    return help(future, mproc__load64_acquire(
+                            &mproc__slot_at(&future->client->tasks, future->index)->state));
+}
+
 static void sleep_for(const mproc_future *future, uint64_t word, mproc__deadline deadline)
 {
     const struct mproc__rule_shm *rule = &future->client->tasks.shm->rule;
@@ -212,6 +218,9 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
 {
     if (mproc__future_is_done(future)) {
         return MPROC_OK;
+    }
+    if (future->group != NULL) {
+        return mproc__group_await(future->group, deadline);
     }
     uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
     int rc = mproc__family_enter();
@@ -239,6 +248,9 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
 
 int mproc__future_status(const mproc_future *future)
 {
+    if (future->group != NULL) {
+        return future->group->read(future->group, NULL);
+    }
     return future->is_taken_back ? MPROC_ECANCELLED
                                  : mproc__slot_at(&future->client->tasks, future->index)->status;
 }
@@ -258,6 +270,11 @@ void mproc__future_release(mproc_future *future)
     }
     mproc__clients_unlock();
     if (!is_last || client->member != mproc__self_id() || mproc__family_enter() < 0) {
+        return;
+    }
+    if (future->group != NULL) {
+        mproc__group_end(future->group);
+        mproc__client_end(future, false);
         return;
     }
     uint64_t *state = &mproc__slot_at(&client->tasks, future->index)->state;

@@ -303,6 +303,28 @@ static void test_future__calls_back(void)
     mproc_block_close(block);
 }
 
+/** Whoever else waits for the same tasks, in whatever way. */
+static void test_future__calls_back_who_is_waited_for(void)
+{
+    enum { COUNT = 200 };
+    mproc_pool *pool = make_pool(2);
+    mproc_block *block = make_words(2);
+    mproc_future *futures[COUNT];
+    const mproc_task_options options = {
+        .callback = note_result, .error_callback = note_error, .callback_arg = words_of(block)};
+    for (int i = 0; i < COUNT; i++) {
+        futures[i] = submit_with(pool, task_add, MPROC_ARGS(1, 2), options);
+    }
+    CU_ASSERT_EQUAL(mproc_futures_wait(futures, COUNT, MPROC_ALL_COMPLETED, NULL, LIMIT), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        CU_ASSERT_EQUAL(result_of(futures[i]), 3);
+    }
+    CU_ASSERT(await_word(words_of(block), COUNT));
+    mproc_pool_close(pool);
+    CU_ASSERT_EQUAL(words_of(block)[0], COUNT);
+    mproc_block_close(block);
+}
+
 static const testlib_case cases[] = {
     {"carries_values_of_all_kinds", test_future__carries_values_of_all_kinds},
     {"carries_errors", test_future__carries_errors},
@@ -314,5 +336,6 @@ static const testlib_case cases[] = {
     {"cancelled_ones_complete", test_future__cancelled_ones_complete},
     {"workers_wait_for_many", test_future__workers_wait_for_many},
     {"calls_back", test_future__calls_back},
+    {"calls_back_who_is_waited_for", test_future__calls_back_who_is_waited_for},
 };
 PROCESS_TEST_MAIN("service.future", cases)
