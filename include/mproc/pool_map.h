@@ -56,7 +56,8 @@ typedef struct mproc_map_options {
     mproc_timeout retry_delay; /**< nanoseconds before it is run again; of values only */
     /**
      * Show a progress bar: 1 on stdout, 2 on stderr, with the name in front; plain lines now and then if that is
-     * no terminal. Not of the imap functions. 0: none
+     * no terminal. Of the imap functions it shows how many results have been handed out, and of how many once the
+     * source has no more; it is drawn in mproc_iterator_next. Not of the async ones. 0: none
      */
     int progress;
     /**

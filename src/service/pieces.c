@@ -215,8 +215,6 @@ struct pipeline {
     mproc__progress bar;
 };
 
-#define BAR_SLICE 100000000
-
 static mproc__piece *piece_at(const mproc__feed *feed, const struct pipeline *line, size_t i)
 {
     return &line->pieces[(line->oldest + i) % feed->capacity];
@@ -234,16 +232,20 @@ static uint64_t count_ended(const mproc__feed *feed, const struct pipeline *line
     return n;
 }
 
+static void show(const mproc__feed *feed, struct pipeline *line)
+{
+    if (mproc__progress_is_on(&line->bar)) {
+        mproc__progress_update(&line->bar, count_ended(feed, line));
+    }
+}
+
 static int await(const mproc__feed *feed, struct pipeline *line, mproc_future *future,
                  mproc__deadline deadline)
 {
-    if (feed->progress == 0) {
-        return mproc__future_await(future, deadline);
-    }
     int rc;
     do {
-        rc = mproc__future_await(future, mproc__deadline_slice(deadline, BAR_SLICE));
-        mproc__progress_update(&line->bar, count_ended(feed, line));
+        rc = mproc__future_await(future, mproc__progress_until(&line->bar, deadline));
+        show(feed, line);
     } while (rc == MPROC_ETIMEDOUT && !mproc__deadline_passed(deadline));
     return rc;
 }
@@ -274,9 +276,7 @@ static int drain_one(mproc__feed *feed, struct pipeline *line, mproc__deadline d
         mproc_future_close(piece->future);
         line->oldest = (line->oldest + 1) % feed->capacity;
         line->n_pieces--;
-        if (feed->progress != 0) {
-            mproc__progress_update(&line->bar, count_ended(feed, line));
-        }
+        show(feed, line);
     }
     return rc;
 }
@@ -317,9 +317,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
     if (line.pieces == NULL) {
         return mproc__fail(MPROC_ENOMEM, "no memory for the %zu tasks of a map", feed->capacity);
     }
-    if (feed->progress != 0) {
-        mproc__progress_begin(&line.bar, feed->job.options.name, feed->n_items, feed->progress);
-    }
+    mproc__progress_begin(&line.bar, feed->job.options.name, feed->n_items, feed->progress);
     int rc = run(feed, &line, deadline);
     if (rc < 0) {
         char story[sizeof(feed->gather.story)];
@@ -329,9 +327,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
     } else if (feed->gather.status < 0) {
         rc = mproc__fail(feed->gather.status, "%s", feed->gather.story);
     }
-    if (feed->progress != 0) {
-        mproc__progress_end(&line.bar);
-    }
+    mproc__progress_end(&line.bar);
     mproc__free(line.pieces);
     return rc;
 }
