@@ -67,7 +67,8 @@ int mproc__group_await(mproc__group *group, mproc__deadline deadline)
     return rc;
 }
 
-int mproc__group_cancel(mproc__group *group, bool kill_running)
+/** 0: at least one of them; or why not. */
+static int cancel_parts(mproc__group *group, bool kill_running)
 {
     int rc = mproc__fail(MPROC_ESTATE, "cancel: the tasks have ended");
     bool is_any = false;
@@ -78,6 +79,14 @@ int mproc__group_cancel(mproc__group *group, bool kill_running)
         }
     }
     return is_any ? MPROC_OK : rc;
+}
+
+int mproc__group_cancel(mproc__group *group, bool kill_running)
+{
+    // A worker that is replaced finds nothing of this to begin.
+    int rc = cancel_parts(group, false);
+    int rc_killed = kill_running ? cancel_parts(group, true) : rc;
+    return rc < 0 ? rc_killed : rc;
 }
 
 void mproc__group_end(mproc__group *group)
