@@ -17,10 +17,18 @@
 
 /** Something that is told when futures are done: a walk, or a map. */
 typedef struct mproc__party {
-    struct mproc_future *first; /**< those that are done and not taken, in order */
-    struct mproc_future *last;
-    size_t n_awaited; /**< that are not done */
+    struct mproc__wish *first, *last; /**< of those that are done and not taken, in order */
+    size_t n_awaited;                 /**< that are not done */
 } mproc__party;
+
+/** A party's wish to be told of one future; any number of parties may wait for the same. */
+typedef struct mproc__wish {
+    struct mproc_future *future;
+    mproc__party *party; /**< NULL: it is over */
+    bool is_told;
+    struct mproc__wish *before, *next; /**< in the party's list, once it is told */
+    struct mproc__wish *other;         /**< the next of the same future */
+} mproc__wish;
 
 /** Several tasks that are one future, which has no slot itself. */
 typedef struct mproc__group {
@@ -35,13 +43,14 @@ struct mproc_future {
     mproc__client *client;
     void *owner;
     uint32_t index;
-    uint32_t users;     /**< the handle, and the callbacks' thread */
-    bool is_noted;      /**< it is pushed, or was */
-    bool is_popped;     /**< and found */
-    bool is_taken_back; /**< cancelled before it was begun: the slot is OWNED */
-    bool is_told;       /**< its party knows that it is done */
-    mproc__party *party;
-    struct mproc_future *next;  /**< in the party's list, or the next part */
+    uint32_t users;             /**< the handle, and the callbacks' thread */
+    bool is_noted;              /**< it is pushed, or was */
+    bool is_popped;             /**< and found */
+    bool is_taken_back;         /**< cancelled before it was begun: the slot is OWNED */
+    bool is_told;               /**< what it is a part of knows that it is done */
+    mproc__wish *wishes;        /**< of those who are to be told */
+    mproc__wish own;            /**< that of its owner, if it is noted from the beginning */
+    struct mproc_future *next;  /**< the next part, or free one */
     mproc__group *group;        /**< what it is made of; NULL: it is one task */
     struct mproc_future *whole; /**< what it is a part of, or NULL */
     struct mproc__call *call;   /**< its callbacks, until they are called; or NULL */
@@ -111,14 +120,14 @@ void mproc__client_abandon(mproc_future *future);
 /** Whether it has ended. */
 bool mproc__future_is_done(const mproc_future *future);
 
-/** Have a party told when it is done, or at once. Not under the lock. */
-void mproc__future_join(mproc_future *future, mproc__party *party);
+/** Have a party told of a future that is noted. Under the lock. */
+void mproc__wish_begin_locked(mproc__wish *wish, mproc_future *future, mproc__party *party);
 
-/** Have its party and its callbacks told when it is done, or at once. Under the lock. */
+/** Have who is to be told of its end told when it is done, or at once. Under the lock. */
 void mproc__future_expect_locked(mproc_future *future);
 
-/** Have its party not be told; it may have been. Under the lock. */
-void mproc__future_leave_locked(mproc_future *future);
+/** Have a party not be told; it may have been. Over is over. Under the lock. */
+void mproc__wish_end_locked(mproc__wish *wish);
 
 /** Find out who is done, and tell the parties. Under the lock. */
 void mproc__client_drain_locked(mproc__client *client);
@@ -126,8 +135,8 @@ void mproc__client_drain_locked(mproc__client *client);
 /** Have this thread's stir change when one of the client's is done. */
 void mproc__client_watch(mproc__client *client);
 
-/** The first that is done of a party; NULL: none. Under the lock. */
-mproc_future *mproc__party_take_locked(mproc__party *party);
+/** The first that is done of a party, whose wish is over with that; NULL: none. Under the lock. */
+mproc__wish *mproc__party_take_locked(mproc__party *party);
 
 /** Whether the pool's owner is gone; then with a sentence, MPROC_EPEER. */
 int mproc__client_check(const mproc__client *client);

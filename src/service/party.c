@@ -34,54 +34,56 @@ static void tell_locked(mproc_future *future)
             return;
         }
     }
-    mproc__party *party = future->party;
     if (future->call != NULL) {
         mproc__callbacks_tell_locked(future->call);
     }
-    if (party == NULL || future->is_told) {
-        return;
+    for (mproc__wish *wish = future->wishes; wish != NULL; wish = wish->other) {
+        mproc__party *party = wish->party;
+        if (!wish->is_told) {
+            wish->is_told = true;
+            wish->next = NULL;
+            wish->before = party->last;
+            *(party->last != NULL ? &party->last->next : &party->first) = wish;
+            party->last = wish;
+            party->n_awaited--;
+        }
     }
-    future->is_told = true;
-    future->next = NULL;
-    if (party->first == NULL) {
-        party->first = future;
-    } else {
-        party->last->next = future;
-    }
-    party->last = future;
-    party->n_awaited--;
 }
 
-mproc_future *mproc__party_take_locked(mproc__party *party)
+void mproc__wish_begin_locked(mproc__wish *wish, mproc_future *future, mproc__party *party)
 {
-    mproc_future *future = party->first;
-    if (future != NULL) {
-        party->first = future->next;
-        future->party = NULL;
-        future->is_told = false;
-    }
-    return future;
+    *wish = (mproc__wish){.future = future, .party = party, .other = future->wishes};
+    future->wishes = wish;
+    party->n_awaited++;
 }
 
-void mproc__future_leave_locked(mproc_future *future)
+void mproc__wish_end_locked(mproc__wish *wish)
 {
-    mproc__party *party = future->party;
+    mproc__party *party = wish->party;
     if (party == NULL) {
         return;
     }
-    if (!future->is_told) {
+    mproc__wish **link = &wish->future->wishes;
+    while (*link != wish) {
+        link = &(*link)->other;
+    }
+    *link = wish->other;
+    if (wish->is_told) {
+        *(wish->before != NULL ? &wish->before->next : &party->first) = wish->next;
+        *(wish->next != NULL ? &wish->next->before : &party->last) = wish->before;
+    } else {
         party->n_awaited--;
     }
-    mproc_future *before = NULL;
-    for (mproc_future *f = party->first; f != NULL && future->is_told; before = f, f = f->next) {
-        if (f == future) {
-            *(before != NULL ? &before->next : &party->first) = f->next;
-            party->last = party->last == f ? before : party->last;
-            break;
-        }
+    wish->party = NULL;
+}
+
+mproc__wish *mproc__party_take_locked(mproc__party *party)
+{
+    mproc__wish *wish = party->first;
+    if (wish != NULL) {
+        mproc__wish_end_locked(wish);
     }
-    future->party = NULL;
-    future->is_told = false;
+    return wish;
 }
 
 /** A slot was found on the stack, or will never be. */
@@ -198,16 +200,6 @@ void mproc__future_expect_locked(mproc_future *future)
     }
 }
 
-void mproc__future_join(mproc_future *future, mproc__party *party)
-{
-    mproc__clients_lock();
-    mproc__future_leave_locked(future);
-    future->party = party;
-    party->n_awaited++;
-    mproc__future_expect_locked(future);
-    mproc__clients_unlock();
-}
-
 void mproc__future_take_back(mproc_future *future)
 {
     mproc__client *client = future->client;
@@ -223,7 +215,14 @@ void mproc__future_take_back(mproc_future *future)
 /** Whether its end matters to a party. */
 static bool is_of(const mproc_future *future, const mproc__party *party)
 {
-    return future != NULL && (future->whole != NULL ? future->whole : future)->party == party;
+    const mproc__wish *wish = NULL;
+    if (future != NULL) {
+        wish = (future->whole != NULL ? future->whole : future)->wishes;
+    }
+    while (wish != NULL && wish->party != party) {
+        wish = wish->other;
+    }
+    return wish != NULL;
 }
 
 /** One that is PENDING; its record. Under the lock. */

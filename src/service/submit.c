@@ -148,8 +148,7 @@ static int begin(mproc__client *client, const mproc__order *order, uint32_t *ret
     mproc__clients_lock();
     mproc__owned *owned = mproc__client_owned_locked(client, order->owner, true);
     if (owned != NULL) {
-        future->party = &owned->party;
-        owned->party.n_awaited++;
+        mproc__wish_begin_locked(&future->own, future, &owned->party);
     }
     mproc__clients_unlock();
     if (owned == NULL) {
@@ -265,8 +264,8 @@ void mproc__future_release(mproc_future *future)
     mproc__clients_lock();
     mproc__client *client = future->client;
     bool is_last = --future->users == 0;
-    if (is_last) {
-        mproc__future_leave_locked(future);
+    while (is_last && future->wishes != NULL) {
+        mproc__wish_end_locked(future->wishes);
     }
     mproc__clients_unlock();
     if (!is_last || client->member != mproc__self_id() || mproc__family_enter() < 0) {
@@ -302,14 +301,14 @@ static int look_for_next(mproc__client *client, void *owner, mproc_future **ret_
     if (owned == NULL || owned->party.first == NULL) {
         mproc__client_drain_locked(client);
     }
-    mproc_future *future = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
-    bool is_vain = future == NULL && (owned == NULL || owned->party.n_awaited == 0);
+    mproc__wish *wish = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
+    bool is_vain = wish == NULL && (owned == NULL || owned->party.n_awaited == 0);
     *ret_party = owned != NULL ? &owned->party : NULL;
     mproc__clients_unlock();
-    *ret_future = future;
-    return future != NULL ? 1
-           : is_vain      ? mproc__fail_shortly(MPROC_ENOENT, "no task is under way")
-                          : 0;
+    *ret_future = wish != NULL ? wish->future : NULL;
+    return wish != NULL ? 1
+           : is_vain    ? mproc__fail_shortly(MPROC_ENOENT, "no task is under way")
+                        : 0;
 }
 
 /** Look at the port's stack for a while; whether something has been pushed. */
