@@ -343,6 +343,8 @@ static void test_map_async__is_waited_for_with_others(void)
     futures[2] = submit(pool, task_add, MPROC_ARGS(1, 2));
     CU_ASSERT(mproc_futures_wait(futures, 3, MPROC_FIRST_COMPLETED, ready, LIMIT) >= 1);
     CU_ASSERT(!ready[0] && (ready[1] || ready[2]));
+    CU_ASSERT_EQUAL(mproc_future_wait(futures[1], LIMIT), MPROC_OK);
+    CU_ASSERT_EQUAL(mproc_future_wait(futures[2], LIMIT), MPROC_OK);
     CU_ASSERT_EQUAL(mproc_futures_wait(futures, 3, MPROC_FIRST_ERROR, ready, BRIEF),
                     MPROC_ETIMEDOUT);
     CU_ASSERT(!ready[0] && ready[1] && ready[2]);
