@@ -33,7 +33,10 @@
 
 MPROC_BEGIN_DECLS
 
-/** A task that was given to a pool, as the process knows it that gave it. Not for other processes. */
+/**
+ * A task that was given to a pool, as the process knows it that gave it; or all tasks of a map, see
+ * mproc_pool_map_async. Not for other processes.
+ */
 typedef struct mproc_future mproc_future;
 
 /**

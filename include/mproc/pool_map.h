@@ -13,6 +13,7 @@
  * Which function goes with which input:
  *
  *     mproc_pool_map, _starmap     values that are there already; the results come together
+ *     ... _map_async, ...          likewise, but the caller does not wait: the results are a future's
  *     mproc_pool_imap, _unordered  values that a callback makes one by one, perhaps without end; so do results
  *     mproc_pool_map_array         plain C arrays, nothing is encoded
  *     mproc_pool_for               a range of indices, for work on shared arrays in place
@@ -55,7 +56,8 @@ typedef struct mproc_map_options {
     mproc_timeout retry_delay; /**< nanoseconds before it is run again; of values only */
     /**
      * Show a progress bar: 1 on stdout, 2 on stderr, with the name in front; plain lines now and then if that is
-     * no terminal. Not of the imap functions. 0: none
+     * no terminal. Of the imap functions it shows how many results have been handed out, and of how many once the
+     * source has no more; it is drawn in mproc_iterator_next. Not of the async ones. 0: none
      */
     int progress;
     /**
@@ -64,10 +66,17 @@ typedef struct mproc_map_options {
      */
     size_t window;
     /**
-     * Not of the imap functions: one status for each item is written here. Then results of the
-     * others are there also when one has failed.
+     * Not of the imap functions, nor of the async ones: one status for each item is written here. Then results
+     * of the others are there also when one has failed.
      */
     int *statuses;
+    /**
+     * Of the async functions: called when all items have ended, as in mproc_task_options; the result is the list of
+     * all. Others ignore them. Python: callback, error_callback
+     */
+    void (*callback)(void *arg, const mproc_value *result);
+    void (*error_callback)(void *arg, int status, const char *sentence);
+    void *callback_arg;
 } mproc_map_options;
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -112,6 +121,43 @@ MPROC_API MPROC_NODISCARD int mproc_pool_starmap(mproc_pool *pool, mproc_task_fn
                                                  const mproc_args *items, mproc_value *ret_results,
                                                  const mproc_map_options *options,
                                                  mproc_timeout timeout);
+
+/**
+ * Have a function called for each item, and do not wait.
+ *
+ *     mproc_future *future;
+ *     mproc_value cubes;
+ *     mproc_pool_map_async(pool, cube, MPROC_ARGS(1, 2, 3, 4), NULL, &future);
+ *     ...
+ *     mproc_future_get(future, &cubes, MPROC_FOREVER);    // a list
+ *
+ * The items are one future, which ends when all of them have: mproc_future_get then gives a list of all results,
+ * or the error that mproc_pool_map would return. Cancelling it takes back what has not been begun: 0 if that was
+ * anything, and the items report MPROC_ECANCELLED. With kill_running, workers are killed that run items, and those
+ * and the ones behind them in their tasks report it, too.
+ *
+ * Python: Pool.map_async(func, iterable, chunksize, callback, error_callback)
+ *
+ * @param items       copied before this returns; otherwise as in mproc_pool_map
+ * @param options     NULL: all defaults; copied. Not with statuses or progress
+ * @param ret_future  close it with mproc_future_close; also before it has ended: all items are run nevertheless.
+ *                    NULL: nobody wants to know what comes of it
+ * @return 0; as mproc_pool_apply_async, and then items are run only that had been begun before the failure; or
+ *         MPROC_ENOTSUP (see options)
+ * @blocking  never for the tasks: as long as it takes to copy the items
+ * @safety  as mproc_pool_map
+ * @death  of a worker: costs the item it was at. Of the caller: nothing leaks, tasks that were begun run to their end
+ */
+MPROC_API MPROC_NODISCARD int mproc_pool_map_async(mproc_pool *pool, mproc_task_fn fn,
+                                                   const mproc_args *items,
+                                                   const mproc_map_options *options,
+                                                   mproc_future **ret_future);
+
+/** The same of items that are lists of arguments, as in mproc_pool_starmap. Python: Pool.starmap_async */
+MPROC_API MPROC_NODISCARD int mproc_pool_starmap_async(mproc_pool *pool, mproc_task_fn fn,
+                                                       const mproc_args *items,
+                                                       const mproc_map_options *options,
+                                                       mproc_future **ret_future);
 
 /* ---- one by one ------------------------------------------------------------------------------ */
 

@@ -68,7 +68,8 @@ typedef struct mproc_process_options {
      * environment, with forkserver that of the time when the server was started.
      */
     const char *const *env;
-    const int *cpus; /**< processors to run on, n_cpus of them; NULL: no change. Also of a "thread" */
+    const int
+        *cpus; /**< processors to run on, n_cpus of them; NULL: no change. Also of a "thread" */
     size_t n_cpus;
     int nice;       /**< added to the nice value; Windows: <0, 0 and >0 choose a priority class */
     bool set_umask; /**< whether umask below counts */

@@ -22,6 +22,8 @@ struct mproc__zone {
     size_t n_objects;
     mproc_value *next_value;
     char *next_byte;
+    mproc__zone *adopted; // the last one, and by `next` those before
+    mproc__zone *next;
     mproc_value values[];
 };
 
@@ -63,6 +65,7 @@ int mproc__zone_create(mproc__zone **ret_zone, const mproc__zone_needs *needs)
     zone->next_value = zone->values;
     zone->objects = (struct mproc_object **)(void *)(zone->values + needs->values);
     zone->n_objects = 0;
+    zone->adopted = zone->next = NULL;
     zone->next_byte = (char *)(zone->objects + needs->objects);
     *ret_zone = zone;
     return 0;
@@ -73,6 +76,11 @@ void mproc__zone_free(mproc__zone *zone)
     if (zone == NULL || (mproc__load32_acquire(&zone->shares) != 1 &&
                          mproc__add32(&zone->shares, UINT32_MAX) != 1)) {
         return;
+    }
+    while (zone->adopted != NULL) {
+        mproc__zone *adopted = zone->adopted;
+        zone->adopted = adopted->next;
+        mproc__zone_free(adopted);
     }
     for (size_t i = zone->n_objects; i-- > 0;) {
         mproc__object_close(zone->objects[i]);
@@ -87,6 +95,21 @@ void mproc__zone_share(mproc__zone *zone)
     } else {
         (void)mproc__add32(&zone->shares, 1);
     }
+}
+
+void mproc__zone_adopt(mproc__zone *zone, mproc_value *value)
+{
+    mproc__zone *owned = value->owned;
+    value->owned = NULL;
+    if (owned == NULL) {
+        return;
+    }
+    if (owned == zone->adopted) {
+        mproc__zone_free(owned); // one share will do
+        return;
+    }
+    owned->next = zone->adopted;
+    zone->adopted = owned;
 }
 
 size_t mproc__zone_bytes_left(const mproc__zone *zone)

@@ -32,6 +32,12 @@ void mproc__zone_free(mproc__zone *zone);
 /** One more has the zone and calls mproc__zone_free; by who has it and does not give it up meanwhile. */
 void mproc__zone_share(mproc__zone *zone);
 
+/**
+ * Have a zone free, when it is freed, what a value owns, which then owns nothing: for a list whose items came one by
+ * one. Values that share a zone are adopted one behind the other.
+ */
+void mproc__zone_adopt(mproc__zone *zone, mproc_value *value);
+
 /** How many bytes are left to be taken. */
 size_t mproc__zone_bytes_left(const mproc__zone *zone);
 

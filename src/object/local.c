@@ -55,9 +55,9 @@ void mproc__local_forget(void)
 static int choose_processors(const struct mproc__start_shm *start)
 {
     const char *base = (const char *)start;
-    return start->n_cpus > 0 ? mplat_thread_pin((const int *)(const void *)(base + start->cpus_at),
-                                                start->n_cpus)
-                             : MPROC_OK;
+    return start->n_cpus > 0
+               ? mplat_thread_pin((const int *)(const void *)(base + start->cpus_at), start->n_cpus)
+               : MPROC_OK;
 }
 
 /** On whichever thread it is to run: from the start block to the raised sentinel. */

@@ -12,37 +12,106 @@
 #include "family/family.h"
 #include "family/stir.h"
 
+struct calls {
+    struct mproc__call *first, *last;
+};
+
 struct mproc__call {
     mproc_future *future;
-    mproc__client *client;
     void (*callback)(void *arg, const mproc_value *result);
     void (*error_callback)(void *arg, int status, const char *sentence);
     void *arg;
-    struct mproc__call *next;
+    bool is_told;       /* it is among those that are to be called */
+    bool is_orphan;     /* for the pool's owner is gone: it will never end */
+    struct calls *list; /* where it is; NULL: it was taken */
+    struct mproc__call *before, *next;
+};
+
+/** A pool whose tasks are to be called back for: where to look for those that have ended. */
+struct source {
+    mproc__client *client;
+    struct calls calls;
+    struct source *next;
 };
 
 static struct {
-    mproc__party party;
-    struct mproc__call *calls; /* of all that are under way */
-    uint32_t *stir;            /* the thread's, while it may sleep; else NULL */
-    mplat_thread *thread;      /* NULL: there was none yet */
+    struct source *sources; /* of calls that are under way */
+    struct calls told;      /* calls whose tasks have ended, in order */
+    uint32_t *stir;         /* the thread's, while it may sleep; else NULL */
+    mplat_thread *thread;   /* NULL: there was none yet */
     bool is_running;
     bool knows_copies;
 } them;
 
 static void forget(void)
 {
-    them.party = (mproc__party){.n_awaited = 0};
-    them.calls = NULL;
+    them.sources = NULL;
+    them.told = (struct calls){.first = NULL};
     them.stir = NULL;
     them.thread = NULL;
     them.is_running = false;
 }
 
+/* ---- lists, under the lock -------------------------------------------------------------------- */
+
+static void append(struct calls *list, struct mproc__call *call)
+{
+    call->list = list;
+    call->next = NULL;
+    call->before = list->last;
+    *(list->last != NULL ? &list->last->next : &list->first) = call;
+    list->last = call;
+}
+
+static void take_out(struct mproc__call *call)
+{
+    struct calls *list = call->list;
+    *(call->before != NULL ? &call->before->next : &list->first) = call->next;
+    *(call->next != NULL ? &call->next->before : &list->last) = call->before;
+    call->list = NULL;
+    // A source of nothing is none.
+    for (struct source **link = &them.sources; list->first == NULL && *link != NULL;
+         link = &(*link)->next) {
+        struct source *source = *link;
+        if (&source->calls == list) {
+            *link = source->next;
+            mproc__free(source);
+            break;
+        }
+    }
+}
+
+/** The calls of a client that are under way; NULL: no memory. */
+static struct calls *calls_of(mproc__client *client)
+{
+    struct source *source = them.sources;
+    while (source != NULL && source->client != client) {
+        source = source->next;
+    }
+    if (source == NULL && (source = mproc__calloc(1, sizeof(*source))) != NULL) {
+        source->client = client;
+        source->next = them.sources;
+        them.sources = source;
+    }
+    return source != NULL ? &source->calls : NULL;
+}
+
+void mproc__callbacks_tell_locked(struct mproc__call *call)
+{
+    if (!call->is_told) {
+        call->is_told = true;
+        take_out(call);
+        append(&them.told, call);
+    }
+}
+
+/* ---- the thread ------------------------------------------------------------------------------- */
+
 static void call_back(const struct mproc__call *call)
 {
     mproc_value result = {0};
-    int rc = mproc__future_read(call->future, &result);
+    int rc = call->is_orphan ? mproc__client_check(call->future->client)
+                             : mproc__future_read(call->future, &result);
     if (rc >= 0) {
         if (call->callback != NULL) {
             call->callback(call->arg, &result);
@@ -53,62 +122,58 @@ static void call_back(const struct mproc__call *call)
     }
 }
 
+/** Find out which have ended, and which never will. Telling of all of a source's calls ends the source. */
+static void look_locked(void)
+{
+    for (struct source *source = them.sources, *next; source != NULL; source = next) {
+        next = source->next;
+        mproc__client_drain_locked(source->client);
+    }
+    for (struct source *source = them.sources, *next; source != NULL; source = next) {
+        next = source->next;
+        bool is_orphan = mproc__client_check(source->client) < 0;
+        for (struct mproc__call *call = source->calls.first, *after; is_orphan && call != NULL;
+             call = after) {
+            after = call->next;
+            call->is_orphan = true;
+            mproc__callbacks_tell_locked(call);
+        }
+    }
+}
+
 /** One that is to be called; NULL: none just now. *ret_is_over: nor ever. */
 static struct mproc__call *take(bool *ret_is_over)
 {
     mproc__clients_lock();
-    for (const struct mproc__call *call = them.calls; call != NULL; call = call->next) {
-        mproc__client_drain_locked(call->client);
+    if (them.told.first == NULL) {
+        look_locked();
     }
-    mproc_future *future = mproc__party_take_locked(&them.party);
-    struct mproc__call *found = future != NULL ? future->call : NULL;
-    for (struct mproc__call **link = &them.calls; found != NULL && *link != NULL;
-         link = &(*link)->next) {
-        if (*link == found) {
-            *link = found->next;
-            break;
-        }
+    struct mproc__call *call = them.told.first;
+    if (call != NULL) {
+        take_out(call);
+        call->future->call = NULL;
     }
-    *ret_is_over = found == NULL && them.calls == NULL;
+    *ret_is_over = call == NULL && them.sources == NULL;
     them.is_running = !*ret_is_over;
     them.stir = them.is_running ? them.stir : NULL;
     mproc__clients_unlock();
-    return found;
-}
-
-/** With the pool's owner gone, they will never end. */
-static struct mproc__call *take_orphan(void)
-{
-    mproc__clients_lock();
-    struct mproc__call **link = &them.calls;
-    while (*link != NULL && mproc__client_check((*link)->client) >= 0) {
-        link = &(*link)->next;
-    }
-    struct mproc__call *found = *link;
-    if (found != NULL) {
-        *link = found->next;
-        mproc__future_leave_locked(found->future);
-    }
-    mproc__clients_unlock();
-    return found;
+    return call;
 }
 
 static void watch(void)
 {
     mproc__clients_lock();
-    const mproc__client *last = NULL;
-    for (const struct mproc__call *call = them.calls; call != NULL; call = call->next) {
-        if (call->client != last) {
-            mproc__client_watch(call->client);
-            last = call->client;
-        }
+    for (const struct source *source = them.sources; source != NULL; source = source->next) {
+        mproc__client_watch(source->client);
     }
     mproc__clients_unlock();
+    mproc__fence(); // S1 in stir.h
 }
 
 static void run(void *arg)
 {
     bool is_over = false;
+    bool must_watch = false;
     (void)arg;
     uint32_t *stir = mproc__family_enter() >= 0 ? mproc__stir_mine() : NULL;
     mproc__clients_lock();
@@ -116,24 +181,18 @@ static void run(void *arg)
     mproc__clients_unlock();
     while (!is_over && stir != NULL) {
         uint32_t seen = mproc__load32_acquire(stir);
-        watch();
-        mproc__fence(); // S1 in stir.h
-        struct mproc__call *call = take(&is_over);
-        if (call == NULL && !is_over && (call = take_orphan()) != NULL) {
-            if (call->error_callback != NULL) {
-                call->error_callback(call->arg, MPROC_EPEER, mproc_last_error());
-            }
-            mproc__future_release(call->future);
-            mproc__free(call);
-            continue;
+        if (must_watch) {
+            watch();
         }
+        struct mproc__call *call = take(&is_over);
         if (call != NULL) {
             call_back(call);
             mproc__future_release(call->future);
             mproc__free(call);
-        } else if (!is_over) {
+        } else if (must_watch && !is_over) {
             mproc__stir_await(stir, seen, MPROC__NEVER);
         }
+        must_watch = call == NULL;
     }
 }
 
@@ -177,35 +236,46 @@ void mproc__callbacks_end(void)
     mplat_thread_join(thread); // it is past its last look
 }
 
-int mproc__callbacks_add(mproc_future *future, const mproc_task_options *options)
+/** Have a call made when its future has ended; false: no memory. */
+static bool enlist(struct mproc__call *call)
 {
-    struct mproc__call *call = mproc__calloc(1, sizeof(*call));
-    if (call == NULL) {
-        return mproc__fail(MPROC_ENOMEM, "no memory for a callback");
-    }
-    *call = (struct mproc__call){.future = future,
-                                 .client = future->client,
-                                 .callback = options->callback,
-                                 .error_callback = options->error_callback,
-                                 .arg = options->callback_arg};
+    mproc_future *future = call->future;
     mproc__clients_lock();
     if (!them.knows_copies) {
         them.knows_copies = true;
         mproc__on_forget(forget);
     }
-    future->call = call;
-    future->users++;
-    call->next = them.calls;
-    them.calls = call;
+    struct calls *calls = calls_of(future->client);
+    if (calls != NULL) {
+        append(calls, call);
+        future->call = call;
+        future->users++;
+        mproc__future_expect_locked(future);
+    }
     mproc__clients_unlock();
-    mproc__future_join(future, &them.party);
+    return calls != NULL;
+}
+
+int mproc__callbacks_add(mproc_future *future, const mproc_task_options *options)
+{
+    struct mproc__call *call = mproc__calloc(1, sizeof(*call));
+    if (call != NULL) {
+        *call = (struct mproc__call){.future = future,
+                                     .callback = options->callback,
+                                     .error_callback = options->error_callback,
+                                     .arg = options->callback_arg};
+    }
+    if (call == NULL || !enlist(call)) {
+        mproc__free(call);
+        return mproc__fail(MPROC_ENOMEM, "no memory for a callback");
+    }
     int rc = wake_or_start();
     if (rc < 0) {
         mproc__clients_lock();
-        mproc__future_leave_locked(future);
-        them.calls = call->next; // nobody else adds any: that needs a thread
-        mproc__clients_unlock();
+        take_out(call); // nobody else does: that needs a thread
+        future->call = NULL;
         future->users--;
+        mproc__clients_unlock();
         mproc__free(call);
     }
     return rc;

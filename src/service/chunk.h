@@ -36,6 +36,7 @@
 #define MPROC__CHUNK_STAR 1u         /* items are lists of arguments */
 #define MPROC__CHUNK_NO_RESULTS 2u   /* only errors are wanted */
 #define MPROC__CHUNK_RETRY_ERRORS 4u /* retries are for errors, too */
+#define MPROC__CHUNK_TO_THE_END 8u   /* also when nobody wants what comes of it */
 
 /** In front of a chunk. Places are distances from here. */
 struct mproc__chunk_shm {

@@ -135,7 +135,9 @@ int mproc__chunk_enter(mproc__chunk_run *run, uint64_t block, const uint64_t *st
 /* Nobody wants the outcome, or the worker is to be killed for it. */
 static bool is_unwanted(const mproc__chunk_run *run)
 {
-    return (mproc__load64_relaxed(run->state) & (MPROC__TASK_ABANDONED | MPROC__TASK_DOOM)) != 0;
+    const uint64_t word = mproc__load64_relaxed(run->state);
+    return (word & MPROC__TASK_DOOM) != 0 ||
+           ((word & MPROC__TASK_ABANDONED) != 0 && !(run->shm->flags & MPROC__CHUNK_TO_THE_END));
 }
 
 static void begin_item(mproc__chunk_run *run)

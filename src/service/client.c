@@ -364,6 +364,15 @@ int mproc__client_begin(mproc__client *client, mproc__function function, uint32_
     return rc;
 }
 
+int mproc__client_begin_whole(mproc__client *client, mproc_future **ret_future)
+{
+    mproc__clients_lock();
+    int rc = make_future_locked(client, ret_future);
+    client->users += rc >= 0 ? 1 : 0;
+    mproc__clients_unlock();
+    return rc;
+}
+
 static void give_back_slot_locked(mproc_future *future)
 {
     mproc__client *client = future->client;

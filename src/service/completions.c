@@ -10,25 +10,13 @@
 #include "family/stir.h"
 #include "service/client.h"
 
-#include <stdlib.h>
-
 struct mproc_completions {
     mproc__party party;
     size_t count;
     mproc__client **clients; /**< each pool's */
     size_t n_clients;
-    struct place {
-        mproc_future *future;
-        size_t place;
-    } places[]; /**< by address */
+    mproc__wish wishes[]; /**< by the future's place */
 };
-
-static int compare(const void *a, const void *b)
-{
-    uintptr_t left = (uintptr_t)((const struct place *)a)->future;
-    uintptr_t right = (uintptr_t)((const struct place *)b)->future;
-    return left < right ? -1 : left > right ? 1 : 0;
-}
 
 static void add_client(mproc_completions *c, mproc__client *client)
 {
@@ -47,7 +35,7 @@ int mproc_completions_create(mproc_completions **ret_completions, mproc_future *
     if (ret_completions == NULL || (futures == NULL && count > 0)) {
         return mproc__fail(MPROC_EINVAL, "completions: there are no futures");
     }
-    mproc_completions *c = mproc__calloc(1, sizeof(*c) + count * sizeof(c->places[0]));
+    mproc_completions *c = mproc__calloc(1, sizeof(*c) + count * sizeof(c->wishes[0]));
     mproc__client **clients = mproc__calloc(count + 1, sizeof(mproc__client *));
     int rc = c != NULL && clients != NULL
                  ? mproc__family_enter()
@@ -65,29 +53,30 @@ int mproc_completions_create(mproc_completions **ret_completions, mproc_future *
     c->clients = clients;
     c->count = count;
     for (size_t i = 0; i < count; i++) {
-        c->places[i] = (struct place){futures[i], i};
         add_client(c, futures[i]->client);
-        mproc__future_join(futures[i], &c->party);
+        mproc__clients_lock();
+        mproc__wish_begin_locked(&c->wishes[i], futures[i], &c->party);
+        mproc__future_expect_locked(futures[i]);
+        mproc__clients_unlock();
     }
-    qsort(c->places, count, sizeof(c->places[0]), compare);
     *ret_completions = c;
     return MPROC_OK;
 }
 
 /** Find out who is done, and take one. */
-static mproc_future *take(mproc_completions *c, size_t *ret_left)
+static mproc__wish *take(mproc_completions *c, size_t *ret_left)
 {
     mproc__clients_lock();
     for (size_t i = 0; i < c->n_clients; i++) {
         mproc__client_drain_locked(c->clients[i]);
     }
-    mproc_future *future = mproc__party_take_locked(&c->party);
+    mproc__wish *wish = mproc__party_take_locked(&c->party);
     *ret_left = c->party.n_awaited;
     mproc__clients_unlock();
-    return future;
+    return wish;
 }
 
-static int await(mproc_completions *c, mproc__deadline deadline, mproc_future **ret_future)
+static int await(mproc_completions *c, mproc__deadline deadline, mproc__wish **ret_wish)
 {
     for (;;) {
         uint32_t *stir = mproc__stir_mine();
@@ -97,10 +86,10 @@ static int await(mproc_completions *c, mproc__deadline deadline, mproc_future **
         }
         mproc__fence(); // S1 in stir.h
         size_t left;
-        mproc_future *future = take(c, &left);
-        if (future != NULL || left == 0) {
-            *ret_future = future;
-            return future != NULL ? 1 : 0;
+        mproc__wish *wish = take(c, &left);
+        if (wish != NULL || left == 0) {
+            *ret_wish = wish;
+            return wish != NULL ? 1 : 0;
         }
         bool has_helped = false;
         for (size_t i = 0; i < c->n_clients; i++) {
@@ -122,17 +111,14 @@ static int await(mproc_completions *c, mproc__deadline deadline, mproc_future **
 
 int mproc_completions_next(mproc_completions *completions, size_t *ret_index, mproc_timeout timeout)
 {
-    mproc_future *future = NULL;
+    mproc__wish *wish = NULL;
     if (completions == NULL || ret_index == NULL) {
         return mproc__fail(MPROC_EINVAL, "next: there are no completions, or no place for one");
     }
     int rc = mproc__family_enter();
-    rc = rc < 0 ? rc : await(completions, mproc__deadline_in(timeout), &future);
+    rc = rc < 0 ? rc : await(completions, mproc__deadline_in(timeout), &wish);
     if (rc == 1) {
-        const struct place key = {.future = future};
-        const struct place *found = bsearch(&key, completions->places, completions->count,
-                                            sizeof(completions->places[0]), compare);
-        *ret_index = found->place;
+        *ret_index = (size_t)(wish - completions->wishes);
     }
     return rc;
 }
@@ -144,10 +130,7 @@ void mproc_completions_close(mproc_completions *completions)
     }
     mproc__clients_lock();
     for (size_t i = 0; i < completions->count; i++) {
-        mproc_future *future = completions->places[i].future;
-        if (future->party == &completions->party) {
-            mproc__future_leave_locked(future);
-        }
+        mproc__wish_end_locked(&completions->wishes[i]);
     }
     mproc__clients_unlock();
     mproc__free((void *)completions->clients);
@@ -172,11 +155,14 @@ int mproc_futures_wait(mproc_future *const *futures, size_t count, int until, bo
     size_t n_ended = 0;
     bool has_error = false;
     while (rc >= 0 && !is_enough(until, n_ended, has_error, count)) {
-        mproc_future *future = NULL;
-        rc = await(c, deadline, &future);
+        mproc__wish *wish = NULL;
+        rc = await(c, deadline, &wish);
+        if (rc == 0) {
+            break; // somebody has closed one
+        }
         if (rc == 1) {
             n_ended++;
-            has_error = has_error || mproc__future_status(future) < 0;
+            has_error = has_error || mproc__future_status(wish->future) < 0;
         }
     }
     int n_ready = 0;

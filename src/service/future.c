@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * future.c: mproc_future: what came of a task.
+ * future.c: mproc_future: what came of a task, or of several.
  */
 #include "mproc/future.h"
 
@@ -22,6 +22,21 @@ static int is_null(const char *verb)
 
 /* ---- giving ---------------------------------------------------------------------------------- */
 
+int mproc__future_hand_out(mproc_future *future, const mproc_task_options *options,
+                           mproc_future **ret_future)
+{
+    int rc = MPROC_OK;
+    if (options != NULL && (options->callback != NULL || options->error_callback != NULL)) {
+        rc = mproc__callbacks_add(future, options);
+    }
+    if (rc < 0 || ret_future == NULL) {
+        mproc__future_release(future);
+    } else {
+        *ret_future = future;
+    }
+    return rc;
+}
+
 int mproc_pool_apply_async(mproc_pool *pool, mproc_task_fn function, const mproc_args *args,
                            const mproc_task_options *options, mproc_future **ret_future)
 {
@@ -36,15 +51,7 @@ int mproc_pool_apply_async(mproc_pool *pool, mproc_task_fn function, const mproc
     if (rc < 0 || (rc = mproc__submit(client, &order, &future)) < 0) {
         return rc;
     }
-    if (options != NULL && (options->callback != NULL || options->error_callback != NULL)) {
-        rc = mproc__callbacks_add(future, options);
-    }
-    if (rc < 0 || ret_future == NULL) {
-        mproc__future_release(future);
-    } else {
-        *ret_future = future;
-    }
-    return rc;
+    return mproc__future_hand_out(future, options, ret_future);
 }
 
 int mproc_pool_apply(mproc_pool *pool, mproc_task_fn function, const mproc_args *args,
@@ -94,6 +101,9 @@ static int fail_dead(mproc_future *future, const mproc__payload *payload)
 
 int mproc__future_read(mproc_future *future, mproc_value *ret_value)
 {
+    if (future->group != NULL) {
+        return future->group->read(future->group, ret_value);
+    }
     mproc__tasks *tasks = &future->client->tasks;
     int status = mproc__future_status(future);
     if (future->is_taken_back) {
@@ -148,6 +158,9 @@ int mproc_future_cancel(mproc_future *future, bool kill_running)
     int rc = mproc__family_enter();
     if (rc < 0) {
         return rc;
+    }
+    if (future->group != NULL) {
+        return mproc__group_cancel(future->group, kill_running);
     }
     if (mproc__future_is_done(future)) {
         return mproc__fail(MPROC_ESTATE, "cancel: the task has ended");

@@ -12,9 +12,9 @@
 #include "service/imap_window.h"
 #include "service/client.h"
 #include "service/pieces.h"
+#include "service/progress.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Where the window ends if nobody says so: enough for workers to find work while the caller does other things. */
 #define CHUNKS_PER_WORKER 32
@@ -26,11 +26,11 @@
 
 struct mproc_iterator {
     mproc__job job;
-    char *name; // job.options.name
     bool is_ordered;
     mproc_source_fn source;
     void *source_arg;
     mproc__window window;
+    mproc__progress bar;  // of what was handed out
     mproc__piece *pieces; // a ring of n_room; those that are under way, oldest first
     size_t n_room, oldest, n_pieces;
     mproc_value *items; // of the next piece, job.chunk_size of them
@@ -84,6 +84,7 @@ static int take_items(mproc_iterator *it, size_t count, size_t *ret_count)
         (void)snprintf(it->source_story, sizeof(it->source_story), "%s", mproc_last_error());
     }
     mproc__window_took(&it->window, n, rc <= 0);
+    it->bar.state.total = rc <= 0 ? it->window.n_taken : it->bar.state.total;
     *ret_count = n;
     return MPROC_OK;
 }
@@ -145,7 +146,6 @@ static void gather(mproc_iterator *it, size_t i)
         it->gather.statuses[k] = MPROC_OK;
     }
     piece.first = 0;
-    it->gather.status = 0;
     mproc__piece_collect(&it->job, &it->gather, &piece);
     mproc_future_close(piece.future);
 }
@@ -174,10 +174,17 @@ static void keep_pace(mproc_iterator *it, mproc__deadline deadline)
     }
 }
 
+/* Wait for the oldest piece, or for any; *future is the oldest one's, and NULL if it never was a task. */
+static int await_future(mproc_iterator *it, mproc__deadline deadline, mproc_future **future)
+{
+    if (!it->is_ordered) {
+        return mproc__client_next(it->job.client, it, deadline, future);
+    }
+    return *future != NULL ? mproc__future_await(*future, deadline) : MPROC_OK;
+}
+
 static int await(mproc_iterator *it, mproc__deadline deadline)
 {
-    size_t i = 0;
-    int rc = MPROC_OK;
     for (size_t k = 0; !it->is_ordered && k < it->n_pieces; k++) {
         if (piece_at(it, k)->future == NULL) { // it was no list of arguments
             gather(it, k);
@@ -185,21 +192,17 @@ static int await(mproc_iterator *it, mproc__deadline deadline)
         }
     }
     mproc_future *future = piece_at(it, 0)->future;
-    if (it->is_ordered) {
-        if (future != NULL && !mproc__future_is_done(future)) {
-            keep_pace(it, deadline);
-        }
-        rc = future != NULL ? mproc__future_await(future, deadline) : MPROC_OK;
-    } else {
-        rc = mproc__client_next(it->job.client, it, 0, &future);
-        if (rc == MPROC_ETIMEDOUT) {
-            keep_pace(it, deadline);
-            rc = mproc__client_next(it->job.client, it, deadline, &future);
-        }
-        i = rc >= 0 ? find(it, future) : 0;
+    int rc = await_future(it, 0, &future);
+    mproc__progress_update(&it->bar, it->window.n_handed);
+    if (rc == MPROC_ETIMEDOUT) {
+        keep_pace(it, deadline);
+    }
+    while (rc == MPROC_ETIMEDOUT && !mproc__deadline_passed(deadline)) {
+        rc = await_future(it, mproc__progress_until(&it->bar, deadline), &future);
+        mproc__progress_update(&it->bar, it->window.n_handed);
     }
     if (rc >= 0) {
-        gather(it, i);
+        gather(it, find(it, future));
     }
     return rc;
 }
@@ -211,20 +214,28 @@ static int hand_out(mproc_iterator *it, mproc_value *ret_result)
     const int status = it->gather.statuses[i];
     it->index = it->first + i;
     mproc__window_handed(&it->window);
+    mproc__progress_update(&it->bar, it->window.n_handed);
     if (status >= 0) {
         *ret_result = it->gather.results[i];
         it->gather.results[i] = mproc__value_nil();
         return 1;
     }
-    // The first sentence of a piece is kept; of others that fail, the status must do.
-    return i == it->gather.failed
-               ? mproc__fail(status, "%s", it->gather.story)
-               : mproc__fail(status, "item %zu: %s", it->index, mproc_strerror(status));
+    char *story = it->gather.stories[i];
+    it->gather.stories[i] = NULL;
+    (void)mproc__fail(status, "%s", story != NULL ? story : mproc_strerror(status));
+    mproc__free(story);
+    return status;
+}
+
+static void stop(mproc_iterator *it)
+{
+    it->is_over = true;
+    mproc__progress_end(&it->bar);
 }
 
 static int end(mproc_iterator *it)
 {
-    it->is_over = true;
+    stop(it);
     return it->source_status < 0 ? mproc__fail(it->source_status, "%s", it->source_story) : 0;
 }
 
@@ -246,8 +257,10 @@ int mproc_iterator_next(mproc_iterator *iterator, mproc_value *ret_result, mproc
         }
         rc = await(it, deadline);
     }
+    if (rc < 0 && rc != MPROC_ETIMEDOUT) {
+        stop(it);
+    }
     if (rc < 0) {
-        it->is_over = rc != MPROC_ETIMEDOUT;
         return rc;
     }
     return hand_out(it, ret_result);
@@ -262,18 +275,20 @@ size_t mproc_iterator_index(const mproc_iterator *iterator)
 
 static void destroy(mproc_iterator *it)
 {
+    stop(it);
     while (it->n_pieces > 0) {
         mproc__piece_drop(piece_at(it, --it->n_pieces));
     }
     for (size_t i = it->n_handed; i < it->n_gathered; i++) {
         mproc_value_clear(&it->gather.results[i]);
+        mproc__free(it->gather.stories[i]);
     }
     mproc__client_close(it->job.client);
+    mproc__free((void *)it->gather.stories);
     mproc__free(it->gather.statuses);
     mproc__free(it->gather.results);
     mproc__free(it->items);
     mproc__free(it->pieces);
-    mproc__free(it->name);
     mproc__free(it);
 }
 
@@ -284,7 +299,7 @@ void mproc_iterator_close(mproc_iterator *iterator)
     }
 }
 
-static int make_room(mproc_iterator *it, const char *name)
+static int make_room(mproc_iterator *it)
 {
     const size_t chunk = it->job.chunk_size;
     it->n_room = it->window.size / chunk + 1;
@@ -292,16 +307,21 @@ static int make_room(mproc_iterator *it, const char *name)
     it->items = mproc__calloc(chunk, sizeof(*it->items));
     it->gather.results = mproc__calloc(chunk, sizeof(*it->gather.results));
     it->gather.statuses = mproc__calloc(chunk, sizeof(*it->gather.statuses));
-    it->name = mproc__calloc(name != NULL ? strlen(name) + 1 : 1, 1);
-    if (it->pieces == NULL || it->items == NULL || it->gather.results == NULL ||
-        it->gather.statuses == NULL || it->name == NULL) {
-        return mproc__fail(MPROC_ENOMEM, "no memory for an iterator");
+    it->gather.stories = mproc__calloc(chunk, sizeof(*it->gather.stories));
+    return it->pieces != NULL && it->items != NULL && it->gather.results != NULL &&
+                   it->gather.statuses != NULL && it->gather.stories != NULL
+               ? MPROC_OK
+               : mproc__fail(MPROC_ENOMEM, "no memory for an iterator");
+}
+
+/* As far as it can be known. */
+static uint64_t count_items(const mproc_iterator *it)
+{
+    const mproc_args_source *source = it->source_arg;
+    if (it->source != mproc_source_args) {
+        return MPROC__PROGRESS_UNKNOWN;
     }
-    if (name != NULL) {
-        memcpy(it->name, name, strlen(name));
-        it->job.options.name = it->name;
-    }
-    return MPROC_OK;
+    return source->items != NULL ? source->items->count - source->next : 0;
 }
 
 // NOLINTNEXTLINE(readability-function-size): as many parameters as Python's function has
@@ -324,16 +344,18 @@ static int begin(mproc_pool *pool, mproc_task_fn fn, mproc_source_fn source, voi
     it->source = source;
     it->source_arg = source_arg;
     it->index = SIZE_MAX;
-    it->job.options.name = NULL;
+    mproc__job_keep(&it->job);
     mproc__window_init(&it->window, &it->job.chunk_size, window,
                        CHUNKS_PER_WORKER * (size_t)mproc_pool_size(pool));
     it->job.client = NULL;
-    rc = make_room(it, job.options.name);
+    rc = make_room(it);
     rc = rc < 0 ? rc : mproc__client_open(pool->object.offset, &it->job.client);
     if (rc < 0) {
         destroy(it);
         return rc;
     }
+    mproc__progress_begin(&it->bar, it->job.options.name, count_items(it),
+                          options != NULL ? options->progress : 0);
     *ret_iterator = it;
     return MPROC_OK;
 }

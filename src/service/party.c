@@ -17,56 +17,73 @@ static uint64_t state_of(const mproc_future *future)
 
 bool mproc__future_is_done(const mproc_future *future)
 {
+    if (future->group != NULL) {
+        return mproc__group_is_done(future->group);
+    }
     return future->is_taken_back || mproc__task_state(state_of(future)) == MPROC__TASK_DONE;
 }
 
 static void tell_locked(mproc_future *future)
 {
-    mproc__party *party = future->party;
-    if (party == NULL || future->is_told) {
-        return;
+    if (future->whole != NULL) {
+        bool is_news = !future->is_told;
+        future->is_told = true;
+        future = future->whole;
+        future->group->n_left -= is_news ? 1 : 0;
+        if (!is_news || future->group->n_left > 0) {
+            return;
+        }
     }
-    future->is_told = true;
-    future->next = NULL;
-    if (party->first == NULL) {
-        party->first = future;
-    } else {
-        party->last->next = future;
+    if (future->call != NULL) {
+        mproc__callbacks_tell_locked(future->call);
     }
-    party->last = future;
-    party->n_awaited--;
+    for (mproc__wish *wish = future->wishes; wish != NULL; wish = wish->other) {
+        mproc__party *party = wish->party;
+        if (!wish->is_told) {
+            wish->is_told = true;
+            wish->next = NULL;
+            wish->before = party->last;
+            *(party->last != NULL ? &party->last->next : &party->first) = wish;
+            party->last = wish;
+            party->n_awaited--;
+        }
+    }
 }
 
-mproc_future *mproc__party_take_locked(mproc__party *party)
+void mproc__wish_begin_locked(mproc__wish *wish, mproc_future *future, mproc__party *party)
 {
-    mproc_future *future = party->first;
-    if (future != NULL) {
-        party->first = future->next;
-        future->party = NULL;
-        future->is_told = false;
-    }
-    return future;
+    *wish = (mproc__wish){.future = future, .party = party, .other = future->wishes};
+    future->wishes = wish;
+    party->n_awaited++;
 }
 
-void mproc__future_leave_locked(mproc_future *future)
+void mproc__wish_end_locked(mproc__wish *wish)
 {
-    mproc__party *party = future->party;
+    mproc__party *party = wish->party;
     if (party == NULL) {
         return;
     }
-    if (!future->is_told) {
+    mproc__wish **link = &wish->future->wishes;
+    while (*link != wish) {
+        link = &(*link)->other;
+    }
+    *link = wish->other;
+    if (wish->is_told) {
+        *(wish->before != NULL ? &wish->before->next : &party->first) = wish->next;
+        *(wish->next != NULL ? &wish->next->before : &party->last) = wish->before;
+    } else {
         party->n_awaited--;
     }
-    mproc_future *before = NULL;
-    for (mproc_future *f = party->first; f != NULL && future->is_told; before = f, f = f->next) {
-        if (f == future) {
-            *(before != NULL ? &before->next : &party->first) = f->next;
-            party->last = party->last == f ? before : party->last;
-            break;
-        }
+    wish->party = NULL;
+}
+
+mproc__wish *mproc__party_take_locked(mproc__party *party)
+{
+    mproc__wish *wish = party->first;
+    if (wish != NULL) {
+        mproc__wish_end_locked(wish);
     }
-    future->party = NULL;
-    future->is_told = false;
+    return wish;
 }
 
 /** A slot was found on the stack, or will never be. */
@@ -108,8 +125,8 @@ static void pop_locked(mproc__client *client)
 
 static bool is_unpopped(const mproc__tenant *tenant)
 {
-    return tenant->is_in_limbo || (tenant->future != NULL && tenant->future->is_noted &&
-                                   !tenant->future->is_popped);
+    return tenant->is_in_limbo ||
+           (tenant->future != NULL && tenant->future->is_noted && !tenant->future->is_popped);
 }
 
 /** Call a function for all slots that there may be something to find out about. */
@@ -186,19 +203,28 @@ static bool note(mproc_future *future)
     return false;
 }
 
-void mproc__future_join(mproc_future *future, mproc__party *party)
+static void expect_locked(mproc_future *future)
 {
-    mproc__clients_lock();
-    mproc__future_leave_locked(future);
-    future->party = party;
-    party->n_awaited++;
     if (!future->is_noted) {
         future->is_noted = note(future);
     }
     if (!future->is_noted || mproc__future_is_done(future)) {
         tell_locked(future);
     }
-    mproc__clients_unlock();
+}
+
+void mproc__future_expect_locked(mproc_future *future)
+{
+    if (future->group == NULL) {
+        expect_locked(future);
+        return;
+    }
+    for (mproc_future *part = future->group->first; part != NULL; part = part->next) {
+        expect_locked(part);
+    }
+    if (future->group->n_left == 0) {
+        tell_locked(future);
+    }
 }
 
 void mproc__future_take_back(mproc_future *future)
@@ -213,6 +239,19 @@ void mproc__future_take_back(mproc_future *future)
     mproc__bell_stir(&mproc__port_at(&client->tasks, client->port)->bell);
 }
 
+/** Whether its end matters to a party. */
+static bool is_of(const mproc_future *future, const mproc__party *party)
+{
+    const mproc__wish *wish = NULL;
+    if (future != NULL) {
+        wish = (future->whole != NULL ? future->whole : future)->wishes;
+    }
+    while (wish != NULL && wish->party != party) {
+        wish = wish->other;
+    }
+    return wish != NULL;
+}
+
 /** One that is PENDING; its record. Under the lock. */
 static bool find_pending_locked(const mproc__client *client, const mproc__party *party,
                                 uint32_t *ret_index, uint64_t *ret_record)
@@ -222,7 +261,7 @@ static bool find_pending_locked(const mproc__client *client, const mproc__party 
         uint32_t n = segment == 0 ? MPROC__FIRST_SLOTS : MPROC__SEGMENT_SLOTS;
         for (uint32_t i = 0; tenants != NULL && i < n; i++) {
             const mproc_future *future = tenants[i].future;
-            uint64_t word = future != NULL && future->party == party ? state_of(future) : 0;
+            uint64_t word = is_of(future, party) ? state_of(future) : 0;
             if (mproc__task_state(word) == MPROC__TASK_PENDING) {
                 *ret_index = future->index;
                 *ret_record = mproc__record_of(word, future->index);

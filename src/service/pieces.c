@@ -22,6 +22,9 @@ void mproc__gather_error(mproc__gather *gather, size_t item, int status, const c
     if (gather->statuses != NULL) {
         gather->statuses[item] = status;
     }
+    if (gather->stories != NULL && (gather->stories[item] = mproc__malloc(size + 1)) != NULL) {
+        (void)snprintf(gather->stories[item], size + 1, "%.*s", (int)size, story);
+    }
     if (gather->status == 0 || item < gather->failed) {
         gather->failed = item;
         gather->status = status;
@@ -61,6 +64,10 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
         return mproc__fail(MPROC_EINVAL, "map: %d retries, priority %d, or chunks of %zu",
                            o->retries, o->priority, o->chunk_size);
     }
+    if (o->progress < 0 || o->progress > 2) {
+        return mproc__fail(MPROC_EINVAL, "map: progress is shown on stream 1 or 2, not %d",
+                           o->progress);
+    }
     size_t chunk_size = o->chunk_size != 0
                             ? o->chunk_size
                             : mproc__chunk_rule(n_items, (size_t)mproc_pool_size(pool));
@@ -71,7 +78,10 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
                     .timeout = o->item_timeout,
                     .retries = o->retries,
                     .retry_errors = o->retry_errors,
-                    .retry_delay = o->retry_delay},
+                    .retry_delay = o->retry_delay,
+                    .callback = o->callback,
+                    .error_callback = o->error_callback,
+                    .callback_arg = o->callback_arg},
         .plan = {.flags = o->retry_errors ? MPROC__CHUNK_RETRY_ERRORS : 0,
                  .retries = (uint32_t)o->retries},
         .chunk_size = chunk_size < MPROC__CHUNK_MAX_ITEMS ? chunk_size : MPROC__CHUNK_MAX_ITEMS,
@@ -80,6 +90,14 @@ int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function,
         job->chunk_size = 1; // to kill and to wait is of tasks
     }
     return mproc__client_of(pool, &job->client);
+}
+
+void mproc__job_keep(mproc__job *job)
+{
+    if (job->options.name != NULL) {
+        (void)snprintf(job->name, sizeof(job->name), "%s", job->options.name);
+        job->options.name = job->name;
+    }
 }
 
 static int submit(const mproc__job *job, mproc__order *order, mproc__piece *piece)
@@ -198,8 +216,6 @@ struct pipeline {
     mproc__progress bar;
 };
 
-#define BAR_SLICE 100000000
-
 static mproc__piece *piece_at(const mproc__feed *feed, const struct pipeline *line, size_t i)
 {
     return &line->pieces[(line->oldest + i) % feed->capacity];
@@ -217,16 +233,20 @@ static uint64_t count_ended(const mproc__feed *feed, const struct pipeline *line
     return n;
 }
 
+static void show(const mproc__feed *feed, struct pipeline *line)
+{
+    if (mproc__progress_is_on(&line->bar)) {
+        mproc__progress_update(&line->bar, count_ended(feed, line));
+    }
+}
+
 static int await(const mproc__feed *feed, struct pipeline *line, mproc_future *future,
                  mproc__deadline deadline)
 {
-    if (feed->progress == 0) {
-        return mproc__future_await(future, deadline);
-    }
     int rc;
     do {
-        rc = mproc__future_await(future, mproc__deadline_slice(deadline, BAR_SLICE));
-        mproc__progress_update(&line->bar, count_ended(feed, line));
+        rc = mproc__future_await(future, mproc__progress_until(&line->bar, deadline));
+        show(feed, line);
     } while (rc == MPROC_ETIMEDOUT && !mproc__deadline_passed(deadline));
     return rc;
 }
@@ -269,8 +289,8 @@ static int drain(mproc__feed *feed, struct pipeline *line, mproc__deadline deadl
         line->oldest = (line->oldest + 1) % feed->capacity;
         line->n_pieces--;
     }
-    if (feed->progress != 0) {
-        mproc__progress_update(&line->bar, count_ended(feed, line));
+    if (rc >= 0) {
+        show(feed, line);
     }
     return rc;
 }
@@ -317,9 +337,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
         note_rest(feed, 0, MPROC_ENOMEM);
         return mproc__fail(MPROC_ENOMEM, "no memory for the %zu tasks of a map", feed->capacity);
     }
-    if (feed->progress != 0) {
-        mproc__progress_begin(&line.bar, feed->job.options.name, feed->n_items, feed->progress);
-    }
+    mproc__progress_begin(&line.bar, feed->job.options.name, feed->n_items, feed->progress);
     int rc = run(feed, &line, deadline);
     if (rc < 0) {
         char story[sizeof(feed->gather.story)];
@@ -329,9 +347,7 @@ int mproc__feed_run(mproc__feed *feed, mproc_timeout timeout)
     } else if (feed->gather.status < 0) {
         rc = mproc__fail(feed->gather.status, "%s", feed->gather.story);
     }
-    if (feed->progress != 0) {
-        mproc__progress_end(&line.bar);
-    }
+    mproc__progress_end(&line.bar);
     mproc__free(line.pieces);
     return rc;
 }

@@ -20,6 +20,7 @@
 typedef struct mproc__gather {
     mproc_value *results; /**< nil at first; NULL: not wanted */
     int *statuses;        /**< NULL: not wanted */
+    char **stories; /**< by item, for mproc__free; NULL: that of the first that fails will do */
     size_t n_ended;
     size_t failed; /**< the first item that has, if status is not 0 */
     int status;
@@ -44,12 +45,16 @@ typedef struct mproc__job {
     mproc_task_options options; /**< of a task of one item */
     mproc__chunk_plan plan;     /**< of chunks */
     size_t chunk_size;
-    void *owner; /**< mproc__order.owner of all; not NULL: they are noted */
+    char name[64]; /**< of a job that outlives its options: see mproc__job_keep */
+    void *owner;   /**< mproc__order.owner of all; not NULL: they are noted */
 } mproc__job;
 
 /** Fill in a job. 0, MPROC_EINVAL, or what mproc__client_of returns. `options` may be NULL. */
 int mproc__job_init(mproc__job *job, mproc_pool *pool, mproc__function function, size_t n_items,
                     const mproc_map_options *options);
+
+/** Have a job, which stays where it is, last longer than the options that it was made of. */
+void mproc__job_keep(mproc__job *job);
 
 /** Give values to the pool; first and count are set. 0, or as mproc__submit. */
 int mproc__piece_submit(const mproc__job *job, const mproc_value *items, mproc__piece *piece);

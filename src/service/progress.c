@@ -169,16 +169,34 @@ void mproc__progress_end_at(mproc__progress *progress, int64_t now)
 
 void mproc__progress_begin(mproc__progress *progress, const char *label, uint64_t total, int stream)
 {
-    *progress = (mproc__progress){.stream = stream, .columns = mplat_terminal_columns(stream)};
-    mproc__progress_begin_at(progress, label, total, mplat_now());
+    *progress = (mproc__progress){.stream = stream};
+    if (stream != 0) {
+        progress->columns = mplat_terminal_columns(stream);
+        mproc__progress_begin_at(progress, label, total, mplat_now());
+    }
 }
 
 void mproc__progress_update(mproc__progress *progress, uint64_t done)
 {
-    mproc__progress_update_at(progress, done, mplat_now());
+    if (mproc__progress_is_on(progress)) {
+        mproc__progress_update_at(progress, done, mplat_now());
+    }
 }
 
 void mproc__progress_end(mproc__progress *progress)
 {
-    mproc__progress_end_at(progress, mplat_now());
+    if (mproc__progress_is_on(progress)) {
+        mproc__progress_end_at(progress, mplat_now());
+        progress->stream = 0;
+    }
+}
+
+bool mproc__progress_is_on(const mproc__progress *progress)
+{
+    return progress->stream != 0;
+}
+
+mproc__deadline mproc__progress_until(const mproc__progress *progress, mproc__deadline deadline)
+{
+    return mproc__progress_is_on(progress) ? mproc__deadline_slice(deadline, REDRAW_NS) : deadline;
 }

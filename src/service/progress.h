@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/deadline.h"
+
 /** It is not known how much there is to do. */
 #define MPROC__PROGRESS_UNKNOWN UINT64_MAX
 
@@ -37,11 +39,12 @@ typedef struct mproc__progress_state {
     bool is_over;       /**< nothing more will be done */
 } mproc__progress_state;
 
+/** Zero: nothing is shown. */
 typedef struct mproc__progress {
-    mproc__progress_state state;
-    int64_t due; /**< when it may be time for another line, as mplat_now tells it */
-    int stream;  /**< where to: 1 or 2; or 0, and then: */
-    int columns; /**< 0: no terminal */
+    mproc__progress_state state; /**< its total may become known meanwhile */
+    int64_t due;                 /**< when it may be time for another line, as mplat_now tells it */
+    int stream;                  /**< where to: 1 or 2; or 0, and then: */
+    int columns;                 /**< 0: no terminal */
     void (*write)(void *arg, const char *text, size_t size);
     void *arg;
     int64_t began, drawn, moved; /**< begin, last line, and last time that more was done */
@@ -54,7 +57,7 @@ typedef struct mproc__progress {
  *
  * @param label   what is done, copied; NULL: nothing is said
  * @param total   how much is to be done, or MPROC__PROGRESS_UNKNOWN
- * @param stream  1 or 2, as mplat_terminal_columns takes it
+ * @param stream  1 or 2, as mplat_terminal_columns takes it; 0: nothing is shown
  */
 void mproc__progress_begin(mproc__progress *progress, const char *label, uint64_t total,
                            int stream);
@@ -62,8 +65,14 @@ void mproc__progress_begin(mproc__progress *progress, const char *label, uint64_
 /** So much is done by now, of `total` if that was known; may also be what it was. Costs a look at the clock. */
 void mproc__progress_update(mproc__progress *progress, uint64_t done);
 
-/** Draw for the last time, and end the line. */
+/** Draw for the last time, and end the line. After that, nothing is shown. */
 void mproc__progress_end(mproc__progress *progress);
+
+/** Whether anything is shown. */
+bool mproc__progress_is_on(const mproc__progress *progress);
+
+/** How long who waits until `deadline` may wait before the next update. */
+mproc__deadline mproc__progress_until(const mproc__progress *progress, mproc__deadline deadline);
 
 /* What these are made of, for tests: no clock, no stream. */
 

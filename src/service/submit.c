@@ -149,8 +149,7 @@ static int begin(mproc__client *client, const mproc__order *order, uint32_t *ret
     future->is_noted = true;
     mproc__owned *owned = mproc__client_owned_locked(client, order->owner, true);
     if (owned != NULL) {
-        future->party = &owned->party;
-        owned->party.n_awaited++;
+        mproc__wish_begin_locked(&future->own, future, &owned->party);
     }
     mproc__clients_unlock();
     if (owned == NULL) {
@@ -196,6 +195,12 @@ static bool help(const mproc_future *future, uint64_t word)
            mproc__worker_help(future->index, mproc__record_of(word, future->index));
 }
 
+bool mproc__future_help(const mproc_future *future)
+{
+    return help(future, mproc__load64_acquire(
+                            &mproc__slot_at(&future->client->tasks, future->index)->state));
+}
+
 static void sleep_for(const mproc_future *future, uint64_t word, mproc__deadline deadline)
 {
     const struct mproc__rule_shm *rule = &future->client->tasks.shm->rule;
@@ -213,6 +218,9 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
 {
     if (mproc__future_is_done(future)) {
         return MPROC_OK;
+    }
+    if (future->group != NULL) {
+        return mproc__group_await(future->group, deadline);
     }
     uint64_t *state = &mproc__slot_at(&future->client->tasks, future->index)->state;
     int rc = mproc__family_enter();
@@ -241,6 +249,9 @@ int mproc__future_await(mproc_future *future, mproc__deadline deadline)
 
 int mproc__future_status(const mproc_future *future)
 {
+    if (future->group != NULL) {
+        return future->group->read(future->group, NULL);
+    }
     return future->is_taken_back ? MPROC_ECANCELLED
                                  : mproc__slot_at(&future->client->tasks, future->index)->status;
 }
@@ -262,7 +273,7 @@ static bool ends_at_once_locked(const mproc_future *future)
 {
     mproc__tasks *tasks = &future->client->tasks;
     const struct mproc__slot_shm *slot = mproc__slot_at(tasks, future->index);
-    return !future->is_taken_back &&
+    return future->group == NULL && !future->is_taken_back &&
            mproc__task_state(mproc__load64_acquire(&slot->state)) == MPROC__TASK_DONE &&
            may_keep(slot->args, future->client) && may_keep(slot->result, future->client) &&
            tasks->shm->is_traced == 0;
@@ -274,15 +285,20 @@ void mproc__future_release(mproc_future *future)
     bool is_ours = client->member == mproc__self_id() && mproc__family_enter() >= 0;
     mproc__clients_lock();
     bool is_last = --future->users == 0;
-    if (is_last) {
-        mproc__future_leave_locked(future);
-        if (is_ours && ends_at_once_locked(future)) {
-            mproc__client_end_unlock(future, true);
-            return;
-        }
+    while (is_last && future->wishes != NULL) {
+        mproc__wish_end_locked(future->wishes);
+    }
+    if (is_last && is_ours && ends_at_once_locked(future)) {
+        mproc__client_end_unlock(future, true);
+        return;
     }
     mproc__clients_unlock();
     if (!is_last || !is_ours) {
+        return;
+    }
+    if (future->group != NULL) {
+        mproc__group_end(future->group);
+        mproc__client_end(future, false);
         return;
     }
     uint64_t *state = &mproc__slot_at(&client->tasks, future->index)->state;
@@ -310,14 +326,14 @@ static int look_for_next(mproc__client *client, void *owner, mproc_future **ret_
     if (owned == NULL || owned->party.first == NULL) {
         mproc__client_drain_locked(client);
     }
-    mproc_future *future = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
-    bool is_vain = future == NULL && (owned == NULL || owned->party.n_awaited == 0);
+    mproc__wish *wish = owned != NULL ? mproc__party_take_locked(&owned->party) : NULL;
+    bool is_vain = wish == NULL && (owned == NULL || owned->party.n_awaited == 0);
     *ret_party = owned != NULL ? &owned->party : NULL;
     mproc__clients_unlock();
-    *ret_future = future;
-    return future != NULL ? 1
-           : is_vain      ? mproc__fail_shortly(MPROC_ENOENT, "no task is under way")
-                          : 0;
+    *ret_future = wish != NULL ? wish->future : NULL;
+    return wish != NULL ? 1
+           : is_vain    ? mproc__fail_shortly(MPROC_ENOENT, "no task is under way")
+                        : 0;
 }
 
 /** Look at the port's stack for a while; whether something has been pushed. */

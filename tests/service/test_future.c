@@ -236,6 +236,38 @@ static void test_future__cancelled_ones_complete(void)
     mproc_pool_close(pool);
 }
 
+/** The same task, twice at once and by two walks. */
+static void test_future__several_wait_for_one(void)
+{
+    mproc_pool *pool = make_pool(1);
+    mproc_block *block = make_words(2);
+    mproc_completions *walks[2] = {NULL};
+    mproc_future *one = submit(pool, task_meet, MPROC_ARGS(block));
+    mproc_future *futures[3] = {one, submit(pool, task_add, MPROC_ARGS(1, 2)), one};
+    size_t index;
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(mproc_completions_create(&walks[i], futures, 3), MPROC_OK);
+    }
+    CU_ASSERT_EQUAL(mproc_completions_next(walks[0], &index, BRIEF), MPROC_ETIMEDOUT);
+    set_word(words_of(block) + 1, 1);
+    CU_ASSERT_EQUAL(mproc_futures_wait(futures, 3, MPROC_ALL_COMPLETED, NULL, LIMIT), 3);
+    for (int i = 0; i < 2; i++) {
+        bool seen[3] = {false};
+        for (int k = 0; k < 3; k++) {
+            CU_ASSERT_EQUAL_FATAL(mproc_completions_next(walks[i], &index, LIMIT), 1);
+            seen[index] = true;
+        }
+        CU_ASSERT(seen[0] && seen[1] && seen[2]);
+        CU_ASSERT_EQUAL(mproc_completions_next(walks[i], &index, LIMIT), 0);
+    }
+    mproc_completions_close(walks[0]);
+    mproc_completions_close(walks[1]);
+    mproc_future_close(one);
+    mproc_future_close(futures[1]);
+    mproc_block_close(block);
+    mproc_pool_close(pool);
+}
+
 /* ---- from workers ------------------------------------------------------------------------------ */
 
 /** Give many tasks to the same pool, and wait for all of them at once. */
@@ -303,6 +335,28 @@ static void test_future__calls_back(void)
     mproc_block_close(block);
 }
 
+/** Whoever else waits for the same tasks, in whatever way. */
+static void test_future__calls_back_who_is_waited_for(void)
+{
+    enum { COUNT = 200 };
+    mproc_pool *pool = make_pool(2);
+    mproc_block *block = make_words(2);
+    mproc_future *futures[COUNT];
+    const mproc_task_options options = {
+        .callback = note_result, .error_callback = note_error, .callback_arg = words_of(block)};
+    for (int i = 0; i < COUNT; i++) {
+        futures[i] = submit_with(pool, task_add, MPROC_ARGS(1, 2), options);
+    }
+    CU_ASSERT_EQUAL(mproc_futures_wait(futures, COUNT, MPROC_ALL_COMPLETED, NULL, LIMIT), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        CU_ASSERT_EQUAL(result_of(futures[i]), 3);
+    }
+    CU_ASSERT(await_word(words_of(block), COUNT));
+    mproc_pool_close(pool);
+    CU_ASSERT_EQUAL(words_of(block)[0], COUNT);
+    mproc_block_close(block);
+}
+
 static const testlib_case cases[] = {
     {"carries_values_of_all_kinds", test_future__carries_values_of_all_kinds},
     {"carries_errors", test_future__carries_errors},
@@ -312,7 +366,9 @@ static const testlib_case cases[] = {
     {"many_are_waited_for", test_future__many_are_waited_for},
     {"as_they_complete", test_future__as_they_complete},
     {"cancelled_ones_complete", test_future__cancelled_ones_complete},
+    {"several_wait_for_one", test_future__several_wait_for_one},
     {"workers_wait_for_many", test_future__workers_wait_for_many},
     {"calls_back", test_future__calls_back},
+    {"calls_back_who_is_waited_for", test_future__calls_back_who_is_waited_for},
 };
 PROCESS_TEST_MAIN("service.future", cases)

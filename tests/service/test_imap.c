@@ -14,8 +14,8 @@ static int cube(const mproc_args *args, mproc_value *result)
 {
     int64_t x;
     int rc = MPROC_UNPACK(args, &x);
-    if (rc >= 0 && x == 13) {
-        return mproc__fail(MPROC_ERANGE, "no thirteen");
+    if (rc >= 0 && (x == 13 || x == 15)) {
+        return mproc__fail(MPROC_ERANGE, "no %d, please", (int)x);
     }
     if (rc >= 0 && x == 17) {
         exit(7);
@@ -56,6 +56,20 @@ static int next_of(mproc_iterator *it, struct numbers *numbers, int64_t *ret_res
     return rc;
 }
 
+static int status_of(int64_t item)
+{
+    return item == 13 || item == 15 ? MPROC_ERANGE : item == 17 ? MPROC_EWORKERDIED : 1;
+}
+
+/** Whether the last error is that of an item, whatever others are in the same chunk. */
+static bool tells_of(int64_t item)
+{
+    char expected[40];
+    (void)snprintf(expected, sizeof(expected), item == 17 ? "exit code 7" : "no %d, please",
+                   (int)item);
+    return strstr(mproc_last_error(), expected) != NULL;
+}
+
 /** All of a source, in order. */
 static void check_in_order(mproc_pool *pool, int64_t end, const mproc_map_options *options)
 {
@@ -65,9 +79,8 @@ static void check_in_order(mproc_pool *pool, int64_t end, const mproc_map_option
     size_t n_wrong = 0;
     CU_ASSERT_EQUAL_FATAL(mproc_pool_imap(pool, cube, make_number, &numbers, options, &it), 0);
     for (int64_t i = 0; i < end; i++) {
-        int expected = i == 13 ? MPROC_ERANGE : i == 17 ? MPROC_EWORKERDIED : 1;
         int rc = next_of(it, &numbers, &result);
-        n_wrong += rc == expected && (rc < 0 || result == i * i * i) &&
+        n_wrong += rc == status_of(i) && (rc < 0 ? tells_of(i) : result == i * i * i) &&
                            mproc_iterator_index(it) == (size_t)i
                        ? 0
                        : 1;
@@ -106,9 +119,10 @@ static void check_in_any_order(mproc_pool *pool, const mproc_map_options *option
         CU_ASSERT_FATAL(i < N && !have[i]);
         have[i] = true;
         n_errors += rc < 0 ? 1 : 0;
-        CU_ASSERT(rc < 0 || result == (int64_t)(i * i * i));
+        CU_ASSERT_EQUAL(rc, status_of((int64_t)i));
+        CU_ASSERT(rc < 0 ? tells_of((int64_t)i) : result == (int64_t)(i * i * i));
     }
-    CU_ASSERT_EQUAL(n_errors, 2);
+    CU_ASSERT_EQUAL(n_errors, 3);
     CU_ASSERT_EQUAL(numbers.n_out, N);
     mproc_iterator_close(it);
 }

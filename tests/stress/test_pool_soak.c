@@ -26,14 +26,14 @@ static struct memory look_at_memory(void)
 
 static void check_flat(const struct memory *early, const struct memory *late)
 {
-    printf("memory %lld -> %lld KiB, arena %zu -> %zu KiB in %zu -> %zu blocks, %zu -> %zu taken ... ",
-           (long long)early->own >> 10, (long long)late->own >> 10, early->arena.live_bytes >> 10,
-           late->arena.live_bytes >> 10, early->arena.live_blocks, late->arena.live_blocks,
-           early->arena.committed_bytes >> 10, late->arena.committed_bytes >> 10);
+    printf(
+        "memory %lld -> %lld KiB, arena %zu -> %zu KiB in %zu -> %zu blocks, %zu -> %zu taken ... ",
+        (long long)early->own >> 10, (long long)late->own >> 10, early->arena.live_bytes >> 10,
+        late->arena.live_bytes >> 10, early->arena.live_blocks, late->arena.live_blocks,
+        early->arena.committed_bytes >> 10, late->arena.committed_bytes >> 10);
     CU_ASSERT(late->own < early->own + SLACK);
     CU_ASSERT((int64_t)late->arena.live_bytes < (int64_t)early->arena.live_bytes + SLACK);
-    CU_ASSERT((int64_t)late->arena.committed_bytes <
-              (int64_t)early->arena.committed_bytes + SLACK);
+    CU_ASSERT((int64_t)late->arena.committed_bytes < (int64_t)early->arena.committed_bytes + SLACK);
     CU_ASSERT(late->arena.live_blocks < early->arena.live_blocks + SLACK_BLOCKS);
 }
 

@@ -209,8 +209,8 @@ static void give(void *arg)
     }
 }
 
-static void start_givers(struct giver *givers, uint32_t place, mproc_pool *pool,
-                         mproc_block *block, mproc_block *progress, uint32_t n_rounds)
+static void start_givers(struct giver *givers, uint32_t place, mproc_pool *pool, mproc_block *block,
+                         mproc_block *progress, uint32_t n_rounds)
 {
     for (uint32_t i = 0; i < THREADS; i++) {
         givers[i] = (struct giver){.pool = pool,
