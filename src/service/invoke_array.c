@@ -39,6 +39,9 @@ static int store_number(const struct mproc__element *element, void *at, const mp
 {
     switch (value->type) {
     case MPROC_INT:
+        if ((element->traits & MPROC__ELEMENT_REAL) != 0) {
+            return mproc__element_set_double(element, at, (double)value->as.integer);
+        }
         return mproc__element_set_int(element, at, value->as.integer);
     case MPROC_BOOL:
         return mproc__element_set_int(element, at, value->as.boolean);

@@ -256,8 +256,7 @@ static int start_process(mproc_manager *manager, const mproc_process_options *op
     if (rc >= 0) {
         rc = hear(ours);
         if (rc < 0) {
-            (void)mproc_process_kill(process);
-            (void)mproc_process_join(process, MPROC_FOREVER);
+            (void)mproc_process_join(process, MPROC_FOREVER); // it has said its last word, or died
             (void)mproc_process_close(process);
         }
     }

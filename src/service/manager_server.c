@@ -292,8 +292,11 @@ int mproc__manager_run(mproc_manager *manager, void (*ready)(void *arg), void *a
 {
     server s = {.manager = manager};
     struct mproc__manager_shm *shm = mproc__manager_of(manager);
-    mproc__store64_release(&shm->server_thread, mproc__thread_self());
-    int rc = set_up(&s);
+    int rc = mproc__family_enter();
+    if (rc >= 0) {
+        mproc__store64_release(&shm->server_thread, mproc__thread_self());
+        rc = set_up(&s);
+    }
     if (rc >= 0) {
         enter_phase(shm, MPROC__MANAGER_SERVING);
         if (ready != NULL) {
