@@ -5,6 +5,7 @@
  */
 #include "base/compiler.h"
 #include "base/status.h"
+#include "family/sleep.h"
 #include "mproc/barrier.h"
 #include "mproc/condition.h"
 #include "mproc/event.h"
@@ -72,8 +73,16 @@ static int condition_release(mproc__invocation *call)
 static int condition_wait(mproc__invocation *call)
 {
     // Not in slices: between two of them a notice would be missed.
+    mproc_condition *condition = MPROC__SELF(call, mproc_condition);
     int rc = mproc__invoke_none(call);
-    return rc < 0 ? rc : mproc_condition_wait(MPROC__SELF(call, mproc_condition), call->timeout);
+    if (rc >= 0) {
+        rc = mproc_condition_wait(condition, call->timeout);
+    }
+    if (rc >= 0 && mproc__patience_is_over()) {
+        (void)mproc_condition_notify(condition, 1); // the notice is for the next one, as of a dead thread
+        rc = mproc__fail_shortly(MPROC_EPEER, "the client is gone that wanted this");
+    }
+    return rc;
 }
 
 static int condition_notify(mproc__invocation *call)
