@@ -89,8 +89,7 @@ static int64_t slice_ns(void)
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner)
 {
     mproc__note_show();
-    bool is_long =
-        patient_for == word && mproc__thread_current != 0 && mproc__patience == NULL;
+    bool is_long = patient_for == word && mproc__thread_current != 0 && mproc__patience == NULL;
     int rc = is_long ? mproc__watch_sleep(word, expected, deadline, owner, seen_alarms)
                      : mplat_wait(word, expected, mproc__deadline_slice(deadline, slice_ns()),
                                   owner, NULL);

@@ -21,8 +21,9 @@ typedef struct mproc__invocation {
     struct mproc_object *object; /**< borrowed, as all that the arguments point to */
     mproc_args args;
     mproc_timeout timeout;
-    mproc_value result; /**< nil; set by the method if it has one and succeeds, and then its caller's */
-    size_t done;        /**< by methods that go on where they were in the last slice */
+    mproc_value
+        result;  /**< nil; set by the method if it has one and succeeds, and then its caller's */
+    size_t done; /**< by methods that go on where they were in the last slice */
 } mproc__invocation;
 
 /** A method; a name that is NULL ends a table. */
@@ -42,7 +43,7 @@ extern const mproc__method mproc__methods_semaphore[]; /* invoke_lock.c */
 extern const mproc__method mproc__methods_event[];     /* invoke_wait.c */
 extern const mproc__method mproc__methods_condition[]; /* invoke_wait.c */
 extern const mproc__method mproc__methods_barrier[];   /* invoke_wait.c */
-extern const mproc__method mproc__methods_manager[];   /* manager.c */
+extern const mproc__method mproc__methods_manager[];   /* manager_objects.c */
 
 /** Whether objects of a kind have methods. */
 bool mproc__invoke_knows(uint32_t kind);
@@ -55,7 +56,8 @@ bool mproc__invoke_knows(uint32_t kind);
 int mproc__invoke(mproc__invocation *call, const char *method);
 
 /** Create an object of a type by its name; the handle is the caller's. As mproc_manager_create_object. */
-int mproc__invoke_create(const char *type, const mproc_args *args, struct mproc_object **ret_object);
+int mproc__invoke_create(const char *type, const mproc_args *args,
+                         struct mproc_object **ret_object);
 
 /* ---- for methods ----------------------------------------------------------------------------- */
 

@@ -120,7 +120,8 @@ static int read_one(mproc__invocation *call, size_t index)
     return rc < 0 ? rc : held;
 }
 
-static int write_some(mproc__invocation *call, size_t first, const mproc_value *values, size_t count)
+static int write_some(mproc__invocation *call, size_t first, const mproc_value *values,
+                      size_t count)
 {
     const struct mproc__element *element = &mproc__array_of(call->object)->element;
     uint64_t probe; // that all fit is found out first, so that all are written or none
@@ -286,10 +287,13 @@ static int atomic_compare_exchange(mproc__invocation *call)
 }
 
 /* What both have. */
-#define SHARED_METHODS                                                                          \
-    {"acquire", acquire}, {"release", release}, {"atomic_add", atomic_add},                     \
-        {"atomic_load", atomic_load}, {"atomic_store", atomic_store},                           \
-        {"atomic_compare_exchange", atomic_compare_exchange}, {"typecode", typecode}
+#define SHARED_METHODS                                                      \
+    {"acquire", acquire}, {"release", release}, {"atomic_add", atomic_add}, \
+        {"atomic_load", atomic_load}, {"atomic_store", atomic_store},       \
+        {"atomic_compare_exchange", atomic_compare_exchange},               \
+    {                                                                       \
+        "typecode", typecode                                                \
+    }
 
 const mproc__method mproc__methods_value[] = {
     {"get", value_get},

@@ -70,9 +70,9 @@ static int contains(mproc__invocation *call)
 {
     mproc_value key;
     int rc = MPROC_UNPACK(&call->args, &key);
-    return rc < 0 ? rc
-                  : mproc__invoke_bool(
-                        call, mproc_dict_contains(MPROC__SELF(call, mproc_dict), key));
+    return rc < 0
+               ? rc
+               : mproc__invoke_bool(call, mproc_dict_contains(MPROC__SELF(call, mproc_dict), key));
 }
 
 static int setdefault(mproc__invocation *call)
@@ -114,8 +114,7 @@ static int compare_and_set(mproc__invocation *call)
 static int length(mproc__invocation *call)
 {
     int rc = mproc__invoke_none(call);
-    return mproc__invoke_int(call, rc,
-                             (int64_t)mproc_dict_length(MPROC__SELF(call, mproc_dict)));
+    return mproc__invoke_int(call, rc, (int64_t)mproc_dict_length(MPROC__SELF(call, mproc_dict)));
 }
 
 static int clear(mproc__invocation *call)

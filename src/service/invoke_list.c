@@ -68,16 +68,14 @@ static int slice(mproc__invocation *call)
     int64_t start = 0;
     int64_t stop = MPROC_LIST_END;
     int rc = MPROC_UNPACK(&call->args, MPROC_OPTIONAL(&start), MPROC_OPTIONAL(&stop));
-    return rc < 0
-               ? rc
-               : mproc_list_slice(MPROC__SELF(call, mproc_list), start, stop, &call->result);
+    return rc < 0 ? rc
+                  : mproc_list_slice(MPROC__SELF(call, mproc_list), start, stop, &call->result);
 }
 
 static int length(mproc__invocation *call)
 {
     int rc = mproc__invoke_none(call);
-    return mproc__invoke_int(call, rc,
-                             (int64_t)mproc_list_length(MPROC__SELF(call, mproc_list)));
+    return mproc__invoke_int(call, rc, (int64_t)mproc_list_length(MPROC__SELF(call, mproc_list)));
 }
 
 static int clear(mproc__invocation *call)
@@ -87,8 +85,7 @@ static int clear(mproc__invocation *call)
 }
 
 const mproc__method mproc__methods_list[] = {
-    {"get", get},       {"set", set},       {"append", append},
-    {"pop", pop},       {"extend", extend}, {"insert", insert},
-    {"length", length}, {"slice", slice},   {"clear", clear},
-    {NULL, NULL},
+    {"get", get},       {"set", set},       {"append", append}, {"pop", pop},
+    {"extend", extend}, {"insert", insert}, {"length", length}, {"slice", slice},
+    {"clear", clear},   {NULL, NULL},
 };

@@ -52,9 +52,8 @@ static int rlock_release(mproc__invocation *call)
 static int rlock_is_locked(mproc__invocation *call)
 {
     int rc = mproc__invoke_none(call);
-    return rc < 0
-               ? rc
-               : mproc__invoke_bool(call, mproc_rlock_is_locked(MPROC__SELF(call, mproc_rlock)));
+    return rc < 0 ? rc
+                  : mproc__invoke_bool(call, mproc_rlock_is_locked(MPROC__SELF(call, mproc_rlock)));
 }
 
 const mproc__method mproc__methods_rlock[] = {

@@ -68,8 +68,7 @@ static int try_get_many(mproc__invocation *call, mproc_timeout timeout)
     if (items == NULL) {
         return mproc__fail(MPROC_ENOMEM, "get_many: no memory for %zu items", wanted);
     }
-    int rc =
-        mproc_queue_get_many(MPROC__SELF(call, mproc_queue), items, wanted, &n, timeout);
+    int rc = mproc_queue_get_many(MPROC__SELF(call, mproc_queue), items, wanted, &n, timeout);
     const mproc_value list = mproc__value_list(items, n);
     if (rc >= 0) {
         rc = mproc_value_copy(&call->result, &list);
@@ -94,8 +93,7 @@ static int get_many(mproc__invocation *call)
 static int size(mproc__invocation *call)
 {
     int rc = mproc__invoke_none(call);
-    return mproc__invoke_int(call, rc,
-                             (int64_t)mproc_queue_size(MPROC__SELF(call, mproc_queue)));
+    return mproc__invoke_int(call, rc, (int64_t)mproc_queue_size(MPROC__SELF(call, mproc_queue)));
 }
 
 static int ask(mproc__invocation *call, bool (*fn)(const mproc_queue *queue))

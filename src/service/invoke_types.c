@@ -20,11 +20,11 @@
 typedef int (*create_fn)(const mproc_args *args, struct mproc_object **ret_object);
 
 /* The handle that a create function made, as an object's. */
-#define MADE(name)                                    \
-    do {                                              \
-        if (rc >= 0) {                                \
-            *ret_object = &(name)->object;            \
-        }                                             \
+#define MADE(name)                         \
+    do {                                   \
+        if (rc >= 0) {                     \
+            *ret_object = &(name)->object; \
+        }                                  \
     } while (0)
 
 static int make_dict(const mproc_args *args, struct mproc_object **ret_object)
@@ -55,8 +55,8 @@ static int make_queue(const mproc_args *args, bool is_joinable, struct mproc_obj
     size_t max_items = 0;
     int rc = MPROC_UNPACK(args, MPROC_OPTIONAL(&max_items));
     if (rc >= 0) {
-        rc = mproc_queue_create(&queue, &(mproc_queue_options){.max_items = max_items,
-                                                               .is_joinable = is_joinable});
+        rc = mproc_queue_create(
+            &queue, &(mproc_queue_options){.max_items = max_items, .is_joinable = is_joinable});
     }
     MADE(queue);
     return rc;
@@ -109,8 +109,8 @@ static int make_array(const mproc_args *args, struct mproc_object **ret_object)
     if (has_elements) {
         length = what.as.list.count;
     } else if (rc >= 0) {
-        rc = mproc_unpack(&(const mproc_args){1, &what},
-                          &(const mproc_slot)MPROC__SLOT(&length), 1);
+        rc =
+            mproc_unpack(&(const mproc_args){1, &what}, &(const mproc_slot)MPROC__SLOT(&length), 1);
     }
     if (rc >= 0) {
         rc = mproc_array_create(&array, typecode[0], length, NULL, NULL);

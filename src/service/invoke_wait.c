@@ -44,11 +44,8 @@ static int event_wait(mproc__invocation *call)
 }
 
 const mproc__method mproc__methods_event[] = {
-    {"set", event_set},
-    {"clear", event_clear},
-    {"is_set", event_is_set},
-    {"wait", event_wait},
-    {NULL, NULL},
+    {"set", event_set},   {"clear", event_clear}, {"is_set", event_is_set},
+    {"wait", event_wait}, {NULL, NULL},
 };
 
 /* ---- conditions ------------------------------------------------------------------------------ */
@@ -79,7 +76,8 @@ static int condition_wait(mproc__invocation *call)
         rc = mproc_condition_wait(condition, call->timeout);
     }
     if (rc >= 0 && mproc__patience_is_over()) {
-        (void)mproc_condition_notify(condition, 1); // the notice is for the next one, as of a dead thread
+        (void)mproc_condition_notify(condition,
+                                     1); // the notice is for the next one, as of a dead thread
         rc = mproc__fail_shortly(MPROC_EPEER, "the client is gone that wanted this");
     }
     return rc;
@@ -105,12 +103,8 @@ static int condition_notify_all(mproc__invocation *call)
 }
 
 const mproc__method mproc__methods_condition[] = {
-    {"acquire", condition_acquire},
-    {"release", condition_release},
-    {"wait", condition_wait},
-    {"notify", condition_notify},
-    {"notify_all", condition_notify_all},
-    {NULL, NULL},
+    {"acquire", condition_acquire}, {"release", condition_release},       {"wait", condition_wait},
+    {"notify", condition_notify},   {"notify_all", condition_notify_all}, {NULL, NULL},
 };
 
 /* ---- barriers -------------------------------------------------------------------------------- */
@@ -152,14 +146,17 @@ static int barrier_n_waiting(mproc__invocation *call)
 static int barrier_is_broken(mproc__invocation *call)
 {
     int rc = mproc__invoke_none(call);
-    return rc < 0
-               ? rc
-               : mproc__invoke_bool(call, mproc_barrier_is_broken(MPROC__SELF(call, mproc_barrier)));
+    return rc < 0 ? rc
+                  : mproc__invoke_bool(call,
+                                       mproc_barrier_is_broken(MPROC__SELF(call, mproc_barrier)));
 }
 
 const mproc__method mproc__methods_barrier[] = {
-    {"wait", barrier_wait},           {"reset", barrier_reset},
-    {"abort", barrier_abort},         {"parties", barrier_parties},
-    {"n_waiting", barrier_n_waiting}, {"is_broken", barrier_is_broken},
+    {"wait", barrier_wait},
+    {"reset", barrier_reset},
+    {"abort", barrier_abort},
+    {"parties", barrier_parties},
+    {"n_waiting", barrier_n_waiting},
+    {"is_broken", barrier_is_broken},
     {NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manager.c: mproc_manager: made, connected, started, ended; and its own methods, by which strangers reach it.
+ * manager.c: mproc_manager: made, connected, started, ended. What is done with one is in manager_objects.c.
  */
 #include "service/manager.h"
 
@@ -12,8 +12,6 @@
 #include "family/family.h"
 #include "family/sleep.h"
 #include "family/thread.h"
-#include "service/invoke.h"
-#include "service/protocol.h"
 
 #include <string.h>
 
@@ -31,12 +29,6 @@ static int is_null(const char *verb)
 }
 
 /* ---- handles --------------------------------------------------------------------------------- */
-
-/** What this process has of it; NULL: nothing, another one has created it or has connected. */
-static struct mproc__manager_local *local_of(const mproc_manager *manager)
-{
-    return mproc__manager_of(manager)->own.pid == mplat_pid() ? manager->object.local : NULL;
-}
 
 static int end_server(const mproc_manager *manager, mproc_process *process, mproc_timeout timeout);
 
@@ -58,10 +50,10 @@ static int make(mproc_manager **ret_manager, uint32_t n_inside)
 {
     struct mproc_object *object = NULL;
     struct mproc__manager_local *local = mproc__calloc(1, sizeof(*local));
-    int rc = local != NULL ? mproc__object_create(MPROC__KIND_MANAGER,
-                                                  sizeof(struct mproc__manager_shm), n_inside,
-                                                  &object)
-                           : mproc__fail(MPROC_ENOMEM, "no memory for a manager");
+    int rc = local != NULL
+                 ? mproc__object_create(MPROC__KIND_MANAGER, sizeof(struct mproc__manager_shm),
+                                        n_inside, &object)
+                 : mproc__fail(MPROC_ENOMEM, "no memory for a manager");
     if (rc < 0) {
         mproc__free(local);
         return rc;
@@ -270,7 +262,7 @@ static int start_process(mproc_manager *manager, const mproc_process_options *op
 /** The process of a server that has ended, if this one has started it: one caller gets it, to close it. */
 static mproc_process *take_process(const mproc_manager *manager)
 {
-    struct mproc__manager_local *local = local_of(manager);
+    struct mproc__manager_local *local = mproc__manager_local_of(manager);
     mproc_process *process = NULL;
     mproc__private_lock();
     if (local != NULL) {
@@ -287,7 +279,7 @@ int mproc_manager_start(mproc_manager *manager, const mproc_process_options *opt
     if (rc < 0) {
         return rc;
     }
-    if (local_of(manager) == NULL) {
+    if (mproc__manager_local_of(manager) == NULL) {
         return mproc__fail(MPROC_ESTATE, "start: another process has created the manager");
     }
     rc = claim(manager);
@@ -308,7 +300,7 @@ int mproc_manager_start(mproc_manager *manager, const mproc_process_options *opt
         return rc;
     }
     mproc__private_lock();
-    local_of(manager)->process = process;
+    mproc__manager_local_of(manager)->process = process;
     mproc__private_unlock();
     return MPROC_OK;
 }
@@ -364,7 +356,7 @@ const char *mproc_manager_address(const mproc_manager *manager)
     if (manager == NULL) {
         return "";
     }
-    const struct mproc__manager_local *local = local_of(manager);
+    const struct mproc__manager_local *local = mproc__manager_local_of(manager);
     return local != NULL && local->remote != NULL ? mproc__remote_address(local->remote)
                                                   : mproc__manager_of(manager)->address;
 }
@@ -373,165 +365,4 @@ mproc_bytes mproc_manager_authkey(const mproc_manager *manager)
 {
     const struct mproc__manager_shm *shm = manager != NULL ? mproc__manager_of(manager) : NULL;
     return shm != NULL ? mproc_bytes_of(shm->key, shm->key_size) : mproc_bytes_of(NULL, 0);
-}
-
-/* ---- its methods ----------------------------------------------------------------------------- */
-
-static mproc_dict names_of(const mproc__invocation *call)
-{
-    uint64_t at = mproc__manager_of(MPROC__SELF(call, mproc_manager))->names;
-    return (mproc_dict){
-        .object = {.kind = MPROC__KIND_DICT, .offset = at, .shm = mproc__block_at(at)}};
-}
-
-/** create(type, ...): the result is the object. */
-static int method_create(mproc__invocation *call)
-{
-    const char *type;
-    struct mproc_object *object = NULL;
-    const mproc_args first = {call->args.count < 1 ? 0 : 1, call->args.items};
-    int rc = MPROC_UNPACK(&first, &type);
-    if (rc < 0) {
-        return rc;
-    }
-    const mproc_args rest = {call->args.count - 1, call->args.items + 1};
-    rc = mproc__invoke_create(type, &rest, &object);
-    if (rc >= 0) {
-        mproc_value value = {.type = MPROC_OBJECT};
-        value.as.object = object;
-        rc = mproc_value_copy(&call->result, &value);
-        mproc__object_close(object);
-    }
-    return rc;
-}
-
-static int method_get(mproc__invocation *call)
-{
-    const char *name;
-    mproc_dict names = names_of(call);
-    int rc = MPROC_UNPACK(&call->args, &name);
-    if (rc >= 0) {
-        rc = mproc_dict_get(&names, MPROC_VALUE(name), &call->result);
-    }
-    return rc == MPROC_ENOENT ? mproc__fail(rc, "no object is published as \"%s\"", name) : rc;
-}
-
-static int method_publish(mproc__invocation *call)
-{
-    const char *name;
-    struct mproc_object *object;
-    mproc_dict names = names_of(call);
-    int rc = MPROC_UNPACK(&call->args, &name, &object);
-    return rc < 0 ? rc : mproc_dict_set(&names, MPROC_VALUE(name), call->args.items[1]);
-}
-
-static int method_unpublish(mproc__invocation *call)
-{
-    const char *name;
-    mproc_dict names = names_of(call);
-    int rc = MPROC_UNPACK(&call->args, &name);
-    if (rc >= 0) {
-        rc = mproc_dict_pop(&names, MPROC_VALUE(name), NULL);
-    }
-    return rc == MPROC_ENOENT ? mproc__fail(rc, "no object is published as \"%s\"", name) : rc;
-}
-
-static int method_names(mproc__invocation *call)
-{
-    mproc_dict names = names_of(call);
-    int rc = mproc__invoke_none(call);
-    return rc < 0 ? rc : mproc_dict_keys(&names, &call->result);
-}
-
-const mproc__method mproc__methods_manager[] = {
-    {"get", method_get},   {"create", method_create}, {"publish", method_publish},
-    {"unpublish", method_unpublish}, {"names", method_names},   {NULL, NULL},
-};
-
-/** Call one of them, wherever the manager is. */
-static int call_manager(mproc_manager *manager, const char *method, const mproc_args *args,
-                        mproc_value *ret_result)
-{
-    int rc = mproc__family_enter();
-    if (rc < 0) {
-        return rc;
-    }
-    if (mproc__manager_of(manager)->is_remote != 0) {
-        const struct mproc__manager_local *local = local_of(manager);
-        return local == NULL ? mproc__fail(MPROC_ESTATE,
-                                           "the manager is another process's, which has connected")
-                             : mproc__remote_call(local->remote, MPROC__REFERENCE_MANAGER, method,
-                                                  args, ret_result, MPROC_FOREVER);
-    }
-    mproc__invocation call = {
-        .object = &manager->object, .args = *args, .timeout = MPROC_FOREVER};
-    rc = mproc__invoke(&call, method);
-    *ret_result = call.result;
-    return rc;
-}
-
-/** The same, for a proxy of the object that it returns. */
-static int call_for_object(mproc_manager *manager, const char *method, const mproc_args *args,
-                           mproc_proxy **ret_proxy)
-{
-    mproc_value result = MPROC_NIL_VALUE;
-    int rc = call_manager(manager, method, args, &result);
-    if (rc >= 0) {
-        rc = mproc_proxy_of(ret_proxy, &result);
-    }
-    mproc_value_clear(&result);
-    return rc;
-}
-
-int mproc_manager_create_object(mproc_manager *manager, const char *type, const mproc_args *args,
-                                mproc_proxy **ret_proxy)
-{
-    mproc_value all[17];
-    size_t n = args != NULL ? args->count : 0;
-    if (manager == NULL || type == NULL || ret_proxy == NULL) {
-        return is_null("create_object");
-    }
-    if (n >= MPROC__COUNT(all)) {
-        return mproc__fail(MPROC_ECOUNT, "create_object: no type has %zu arguments", n);
-    }
-    all[0] = MPROC_VALUE(type);
-    for (size_t i = 0; i < n; i++) {
-        all[i + 1] = mproc__value_borrow(args->items[i]);
-    }
-    return call_for_object(manager, "create", &(const mproc_args){n + 1, all}, ret_proxy);
-}
-
-int mproc_manager_get_object(mproc_manager *manager, const char *name, mproc_proxy **ret_proxy)
-{
-    if (manager == NULL || name == NULL || ret_proxy == NULL) {
-        return is_null("get_object");
-    }
-    return call_for_object(manager, "get", MPROC_ARGS(name), ret_proxy);
-}
-
-static int call_for_nothing(mproc_manager *manager, const char *method, const mproc_args *args)
-{
-    mproc_value result = MPROC_NIL_VALUE;
-    int rc = call_manager(manager, method, args, &result);
-    mproc_value_clear(&result);
-    return rc < 0 ? rc : MPROC_OK;
-}
-
-int mproc_manager_publish(mproc_manager *manager, const char *name, mproc_proxy *proxy)
-{
-    if (manager == NULL || name == NULL || proxy == NULL) {
-        return is_null("publish");
-    }
-    if (mproc__manager_of(manager)->is_remote == 0 && proxy->object.kind == MPROC__KIND_PROXY) {
-        return mproc__fail(MPROC_ETYPE, "publish: the object is one of another manager's");
-    }
-    return call_for_nothing(manager, "publish", MPROC_ARGS(name, proxy));
-}
-
-int mproc_manager_unpublish(mproc_manager *manager, const char *name)
-{
-    if (manager == NULL || name == NULL) {
-        return is_null("unpublish");
-    }
-    return call_for_nothing(manager, "unpublish", MPROC_ARGS(name));
 }

@@ -20,6 +20,7 @@
 #include "mproc/dict.h"
 #include "mproc/event.h"
 #include "mproc/manager.h"
+#include "platform.h"
 #include "service/remote.h"
 
 enum mproc__manager_phase {
@@ -32,12 +33,13 @@ enum mproc__manager_phase {
 #define MPROC__MANAGER_TEXT 256u
 
 struct mproc__manager_shm {
-    struct mproc__own_shm own; /**< of who has created it, or has connected: struct mproc__manager_local */
-    uint32_t is_remote;        /**< it is somebody else's, and of this block only `own` means anything */
-    uint32_t phase;            /**< enum mproc__manager_phase; who waits for the server sleeps on it */
-    uint64_t names;            /**< offset of the dict */
-    uint64_t stop;             /**< offset of the event */
-    uint64_t server_thread;    /**< its main thread's id; by it, before it serves */
+    struct mproc__own_shm
+        own;            /**< of who has created it, or has connected: struct mproc__manager_local */
+    uint32_t is_remote; /**< it is somebody else's, and of this block only `own` means anything */
+    uint32_t phase;     /**< enum mproc__manager_phase; who waits for the server sleeps on it */
+    uint64_t names;     /**< offset of the dict */
+    uint64_t stop;      /**< offset of the event */
+    uint64_t server_thread; /**< its main thread's id; by it, before it serves */
 
     /* What it was created with: */
     uint64_t max_bytes;
@@ -61,6 +63,12 @@ struct mproc__manager_local {
 static inline struct mproc__manager_shm *mproc__manager_of(const mproc_manager *manager)
 {
     return manager->object.shm;
+}
+
+/** What this process has of it; NULL: nothing, another one has created it or has connected. */
+static inline struct mproc__manager_local *mproc__manager_local_of(const mproc_manager *manager)
+{
+    return mproc__manager_of(manager)->own.pid == mplat_pid() ? manager->object.local : NULL;
 }
 
 /** The event by which the server ends, as the public calls take it: there need be no handle. */

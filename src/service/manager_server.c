@@ -194,7 +194,8 @@ static void watch(void *arg)
         s->items[1] = MPROC_WAIT_ITEM(&stop);
         int found = mproc_wait(s->items, n, MPROC_FOREVER);
         if (found < 0) {
-            mproc_log(MPROC_LOG_WARNING, "a manager cannot wait for its clients: %s", mproc_last_error());
+            mproc_log(MPROC_LOG_WARNING, "a manager cannot wait for its clients: %s",
+                      mproc_last_error());
             (void)!mproc_event_wait(s->wake, LINGER_NS);
         }
         if (mproc_event_is_set(&stop)) {

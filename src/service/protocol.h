@@ -19,9 +19,11 @@
 /* The first item of a request, which is a list. */
 enum mproc__ask {
     MPROC__ASK_HELLO = 0, /**< name, version; the answer is as of a call: version */
-    MPROC__ASK_CALL = 1,  /**< reference, method, arguments, timeout in ns or nil; answer: status, result or sentence */
-    MPROC__ASK_BATCH = 2, /**< a list of lists of reference, method, arguments; answer: a list of such answers */
-    MPROC__ASK_DROP = 3,  /**< a list of references, which the client has no more; no answer */
+    MPROC__ASK_CALL =
+        1, /**< reference, method, arguments, timeout in ns or nil; answer: status, result or sentence */
+    MPROC__ASK_BATCH =
+        2, /**< a list of lists of reference, method, arguments; answer: a list of such answers */
+    MPROC__ASK_DROP = 3, /**< a list of references, which the client has no more; no answer */
 };
 
 /** The manager itself, as an object with methods. */

@@ -71,9 +71,9 @@ int mproc_proxy_call_many(mproc_operation *operations, size_t count)
     for (size_t i = 0; i < count && rc >= 0; i++) {
         bool is_whole = operations[i].proxy != NULL && operations[i].method != NULL;
         operations[i].result = MPROC_NIL_VALUE;
-        rc = is_whole ? MPROC_OK
-                      : mproc__fail(MPROC_EINVAL, "call_many: operation %zu has no proxy or method",
-                                    i);
+        rc = is_whole
+                 ? MPROC_OK
+                 : mproc__fail(MPROC_EINVAL, "call_many: operation %zu has no proxy or method", i);
     }
     if (rc < 0) {
         return rc;

@@ -98,8 +98,8 @@ static void tell_drops(mproc__remote *remote)
         mproc__private_unlock();
         const mproc_value message =
             MPROC_LIST((int)MPROC__ASK_DROP, mproc__value_list(references, n));
-        if (n > 0 &&
-            mproc__protocol_send(remote->connection, &plain, &message, GRACE_NS, &was_encoded) < 0) {
+        if (n > 0 && mproc__protocol_send(remote->connection, &plain, &message, GRACE_NS,
+                                          &was_encoded) < 0) {
             remote->ended = MPROC_EPEER;
         }
     }
@@ -133,8 +133,8 @@ static int receive(void *arg, uint64_t reference, struct mproc_object **ret_obje
     mproc__remote *remote = arg;
     struct mproc_object *object;
     struct proxy_local *local = mproc__malloc(sizeof(*local));
-    int rc = local != NULL ? mproc__object_create(MPROC__KIND_PROXY,
-                                                  sizeof(struct mproc__own_shm), 0, &object)
+    int rc = local != NULL ? mproc__object_create(MPROC__KIND_PROXY, sizeof(struct mproc__own_shm),
+                                                  0, &object)
                            : mproc__fail(MPROC_ENOMEM, "no memory for a proxy");
     if (rc < 0) {
         remember(remote, reference);
@@ -201,7 +201,8 @@ static int converse(mproc__remote *remote, const mproc_value *question, mproc_ti
     if (remote->ended < 0) {
         rc = mproc__fail(remote->ended, "the manager at %s is gone", remote->address);
     } else {
-        rc = mproc__protocol_send(remote->connection, &codec, question, MPROC_FOREVER, &was_encoded);
+        rc =
+            mproc__protocol_send(remote->connection, &codec, question, MPROC_FOREVER, &was_encoded);
         if (rc < 0 && was_encoded) {
             rc = end(remote, "it takes no request");
         }
@@ -224,8 +225,9 @@ static int take_apart(const mproc_value *answer, const mproc_value **ret_result)
     }
     int status = (int)items[0].as.integer;
     if (status < 0) {
-        return mproc__fail(status, "%s", items[1].type == MPROC_STRING ? items[1].as.string.data
-                                                                       : "no reason was given");
+        return mproc__fail(status, "%s",
+                           items[1].type == MPROC_STRING ? items[1].as.string.data
+                                                         : "no reason was given");
     }
     *ret_result = &items[1];
     return status;

@@ -111,9 +111,9 @@ static struct place *find(mproc__session *session, uint64_t reference)
         return NULL;
     }
     struct place *place = &session->places[number];
-    bool is_it = place->object != NULL && place->object->kind == reference >> KIND_SHIFT &&
-                 (place->generation & GENERATION_MASK) ==
-                     (reference >> GENERATION_SHIFT & GENERATION_MASK);
+    bool is_it =
+        place->object != NULL && place->object->kind == reference >> KIND_SHIFT &&
+        (place->generation & GENERATION_MASK) == (reference >> GENERATION_SHIFT & GENERATION_MASK);
     return is_it ? place : NULL;
 }
 
@@ -201,7 +201,8 @@ static void return_permits(mproc__session *session)
     while (session->n_permits > 0) {
         struct permit *permit = &session->permits[0];
         for (; permit->count > 0; permit->count--) {
-            (void)mproc_semaphore_release(MPROC__CONTAINER(permit->semaphore, mproc_semaphore, object));
+            (void)mproc_semaphore_release(
+                MPROC__CONTAINER(permit->semaphore, mproc_semaphore, object));
         }
         forget_permit(session, permit);
     }
@@ -237,8 +238,8 @@ static int malformed(void)
 /** Whether items [1, 4) of a request, or [0, 3) of a part of a batch, are what they have to be. */
 static bool is_call(const mproc_value *items)
 {
-    bool is_number = (items[0].type == MPROC_INT && items[0].as.integer >= 0) ||
-                     items[0].type == MPROC_UINT;
+    bool is_number =
+        (items[0].type == MPROC_INT && items[0].as.integer >= 0) || items[0].type == MPROC_UINT;
     return is_number && items[1].type == MPROC_STRING && items[2].type == MPROC_LIST;
 }
 
@@ -299,8 +300,8 @@ static int serve_call(mproc__session *session, const mproc_value *items, size_t 
     if (count != 5 || !is_call(items + 1) || (!is_limited && items[4].type != MPROC_NIL)) {
         return malformed();
     }
-    int status = invoke(session, items + 1, is_limited ? items[4].as.integer : MPROC_FOREVER,
-                        &result);
+    int status =
+        invoke(session, items + 1, is_limited ? items[4].as.integer : MPROC_FOREVER, &result);
     explain(status, &result, text, sizeof(text));
     const mproc_value reply = MPROC_LIST(status, result);
     int rc = answer(session, &reply);
@@ -429,9 +430,8 @@ int mproc__session_serve(mproc__session *session, mproc_timeout timeout)
 
 bool mproc__session_is_cut(mproc__session *session)
 {
-    session->is_cut =
-        session->is_cut ||
-        mproc_connection_poll(session->connection, MPROC_NOWAIT) != MPROC_ETIMEDOUT;
+    session->is_cut = session->is_cut ||
+                      mproc_connection_poll(session->connection, MPROC_NOWAIT) != MPROC_ETIMEDOUT;
     return session->is_cut;
 }
 

@@ -87,7 +87,8 @@ static inline void check_result(int line, mproc_proxy *proxy, const char *method
     int rc = mproc_proxy_call(proxy, method, args, &result, LIMIT);
     bool is_it = rc >= 0 && mproc_value_equal(&result, &expected);
     if (!is_it) {
-        printf("line %d: %s: %s ... ", line, method, rc < 0 ? mproc_last_error() : "another result");
+        printf("line %d: %s: %s ... ", line, method,
+               rc < 0 ? mproc_last_error() : "another result");
     }
     CU_ASSERT(is_it);
     mproc_value_clear(&result);

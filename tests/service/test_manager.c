@@ -43,8 +43,7 @@ static void use_dict(mproc_manager *manager, bool is_remote)
     RETURNS(d, "keys", NULL, MPROC_LIST("a", "b"));
     RETURNS(d, "values", NULL, MPROC_LIST("one", 42));
     RETURNS(d, "items", NULL, MPROC_MAP(MPROC_PAIR("a", "one"), MPROC_PAIR("b", 42)));
-    RETURNS(d, "get_many", MPROC_ARGS(MPROC_LIST("b", "x")),
-                      MPROC_LIST(42, MPROC_NIL_VALUE));
+    RETURNS(d, "get_many", MPROC_ARGS(MPROC_LIST("b", "x")), MPROC_LIST(42, MPROC_NIL_VALUE));
     CU_ASSERT_EQUAL(call(d, "update", MPROC_ARGS(MPROC_MAP(MPROC_PAIR("y", 1)))), MPROC_OK);
     RETURNS(d, "get", MPROC_ARGS("y"), 1);
     CU_ASSERT_EQUAL(call(d, "clear", NULL), MPROC_OK);
@@ -137,8 +136,7 @@ static void use_arrays(mproc_manager *manager, bool is_remote)
     RETURNS(a, "get_slice", MPROC_ARGS(1, 2), MPROC_LIST(5, 6));
     RETURNS(a, "atomic_add", MPROC_ARGS(0, 10), 1);
     RETURNS(a, "atomic_load", MPROC_ARGS(0), 11);
-    RETURNS(a, "atomic_compare_exchange", MPROC_ARGS(0, 11, 12),
-                      YES);
+    RETURNS(a, "atomic_compare_exchange", MPROC_ARGS(0, 11, 12), YES);
     CU_ASSERT_EQUAL(call(v, "atomic_add", MPROC_ARGS(1)), MPROC_ETYPE);
     CU_ASSERT_EQUAL(call(a, "atomic_store", MPROC_ARGS(3, 1)), MPROC_ERANGE);
     CU_ASSERT_EQUAL(call(a, "acquire", NULL), MPROC_OK);

@@ -62,12 +62,12 @@ static void test_server__listens_anywhere(void)
 
 static void test_server__wants_the_key(void)
 {
-    mproc_manager *manager = start_manager_with(
-        &(mproc_manager_options){.authkey = "the key", .authkey_size = 7});
+    mproc_manager *manager =
+        start_manager_with(&(mproc_manager_options){.authkey = "the key", .authkey_size = 7});
     const mproc_client_options wrong = {.authkey = "no key", .authkey_size = 6};
     mproc_manager *there = NULL;
-    CU_ASSERT_EQUAL(
-        mproc_manager_connect(&there, mproc_manager_address(manager), &wrong, LIMIT), MPROC_EACCES);
+    CU_ASSERT_EQUAL(mproc_manager_connect(&there, mproc_manager_address(manager), &wrong, LIMIT),
+                    MPROC_EACCES);
     CU_ASSERT_PTR_NULL(there);
     CU_ASSERT(mproc_manager_authkey(manager).size == 7 &&
               memcmp(mproc_manager_authkey(manager).data, "the key", 7) == 0);
@@ -174,11 +174,10 @@ static int be_client(const mproc_args *args)
 static mproc_process *start_client(const mproc_manager *manager, mproc_block *block, int deed,
                                    uint32_t count)
 {
-    mproc_process *client =
-        start_with(be_client,
-                   MPROC_ARGS(block, mproc_manager_address(manager),
-                              mproc_manager_authkey(manager), deed),
-                   &with_threads);
+    mproc_process *client = start_with(
+        be_client,
+        MPROC_ARGS(block, mproc_manager_address(manager), mproc_manager_authkey(manager), deed),
+        &with_threads);
     CU_ASSERT(await_word(words_of(block), count));
     return client;
 }
@@ -407,16 +406,15 @@ static void test_server__has_many_clients(void)
 
 static void test_server__turns_too_many_away(void)
 {
-    mproc_manager *manager = start_manager_with(
-        &(mproc_manager_options){.max_clients = 1, .max_objects = 2});
+    mproc_manager *manager =
+        start_manager_with(&(mproc_manager_options){.max_clients = 1, .max_objects = 2});
     mproc_manager *there = connect_to(manager);
     mproc_manager *second = NULL;
     mproc_proxy *none = NULL;
     mproc_bytes key = mproc_manager_authkey(manager);
     const mproc_client_options options = {.authkey = key.data, .authkey_size = key.size};
-    CU_ASSERT_EQUAL(
-        mproc_manager_connect(&second, mproc_manager_address(manager), &options, LIMIT),
-        MPROC_EPEER);
+    CU_ASSERT_EQUAL(mproc_manager_connect(&second, mproc_manager_address(manager), &options, LIMIT),
+                    MPROC_EPEER);
     mproc_proxy *a = make_object(there, "list", NULL);
     mproc_proxy *b = make_object(there, "list", NULL);
     CU_ASSERT_EQUAL(mproc_manager_create_object(there, "list", NULL, &none), MPROC_ENOSPC);
@@ -442,9 +440,9 @@ static mproc_connection *connect_raw(const mproc_manager *manager, bool is_greet
     mproc_value answer;
     mproc_bytes key = mproc_manager_authkey(manager);
     const mproc_client_options options = {.authkey = key.data, .authkey_size = key.size};
-    CU_ASSERT_EQUAL_FATAL(mproc_client_connect(&connection, mproc_manager_address(manager),
-                                               &options, LIMIT),
-                          MPROC_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        mproc_client_connect(&connection, mproc_manager_address(manager), &options, LIMIT),
+        MPROC_OK);
     if (is_greeting) {
         const mproc_value expected = MPROC_LIST(0, 1);
         CU_ASSERT_EQUAL(send_raw(connection, MPROC_LIST(0, "mproc manager", 1), &answer), 0);
@@ -491,13 +489,13 @@ static void test_server__knows_whose_references_are_whose(void)
     mproc_proxy *secret = make_object(there, "dict", NULL);
     mproc_connection *connection = connect_raw(manager, true);
     // The first reference that another session has, and some that nobody has.
-    const uint64_t guesses[] = {(uint64_t)30 << 48 | 1, (uint64_t)30 << 48, 1, 2, UINT64_MAX >> 1,
-                                UINT64_MAX, UINT32_MAX};
+    const uint64_t guesses[] = {(uint64_t)30 << 48 | 1, (uint64_t)30 << 48, 1,         2,
+                                UINT64_MAX >> 1,        UINT64_MAX,         UINT32_MAX};
     for (size_t i = 0; i < MPROC__COUNT(guesses); i++) {
         mproc_value answer = MPROC_NIL_VALUE;
-        CU_ASSERT_EQUAL(send_raw(connection,
-                                 MPROC_LIST(1, guesses[i], "clear", MPROC_EMPTY_LIST, 0), &answer),
-                        MPROC_OK);
+        CU_ASSERT_EQUAL(
+            send_raw(connection, MPROC_LIST(1, guesses[i], "clear", MPROC_EMPTY_LIST, 0), &answer),
+            MPROC_OK);
         CU_ASSERT(answer.type == MPROC_LIST && answer.as.list.count == 2 &&
                   answer.as.list.items[0].as.integer == MPROC_ENOENT);
         mproc_value_clear(&answer);
@@ -514,8 +512,7 @@ static void test_server__cuts_off_who_asks_twice(void)
     mproc_manager *manager = publish("Event", NULL, &event);
     mproc_connection *connection = connect_raw(manager, true);
     mproc_value answer = MPROC_NIL_VALUE;
-    const mproc_value get =
-        MPROC_LIST(1, 0, "get", MPROC_LIST("object"), MPROC_NIL_VALUE);
+    const mproc_value get = MPROC_LIST(1, 0, "get", MPROC_LIST("object"), MPROC_NIL_VALUE);
     const mproc_value wait =
         MPROC_LIST(1, (uint64_t)20 << 48 | 1, "wait", MPROC_EMPTY_LIST, MPROC_NIL_VALUE);
     CU_ASSERT_EQUAL(mproc_connection_send(connection, get, LIMIT), MPROC_OK);
