@@ -24,15 +24,14 @@
 #include "mproc/lock.h"
 #include "mproc/log.h"
 #include "mproc/wait.h"
+#include "object/stranger.h"
 #include "service/manager.h"
 #include "service/session.h"
 
 #include <stdio.h>
 
-/* How long a thread waits for its client's next request before it parks the session, and how long the main one
- * waits for clients before it looks whether it is to stop. */
+/* How long a thread waits for its client's next request before it parks the session. */
 #define LINGER_NS ((int64_t)50 * 1000000)
-#define ACCEPT_NS ((int64_t)100 * 1000000)
 
 enum state { PARKED, BUSY, GONE };
 
@@ -200,6 +199,7 @@ static void watch(void *arg)
         }
         if (mproc_event_is_set(&stop)) {
             mproc__store32_release(&s->is_stopping, 1);
+            mproc__listener_stop(s->listener);
             continue;
         }
         for (size_t i = FIRST_PARKED; i < n && found > 0; i++) {
@@ -306,13 +306,13 @@ int mproc__manager_run(mproc_manager *manager, void (*ready)(void *arg), void *a
     }
     while (rc >= 0 && !is_stopping(&s)) {
         mproc_connection *connection;
-        int accepted = mproc_listener_accept(s.listener, &connection, ACCEPT_NS);
+        int accepted = mproc_listener_accept(s.listener, &connection, MPROC_FOREVER);
         if (accepted >= 0) {
             seat_client(&s, connection);
-        } else if (accepted != MPROC_ETIMEDOUT) {
+        } else if (!is_stopping(&s)) {
             // Out of descriptors or memory: who is there already goes on, and who ends gives some back.
             mproc_event stop = mproc__manager_stop(manager);
-            (void)!mproc_event_wait(&stop, ACCEPT_NS);
+            (void)!mproc_event_wait(&stop, LINGER_NS);
         }
     }
     tear_down(&s);
