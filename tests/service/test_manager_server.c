@@ -383,7 +383,7 @@ static void test_server__has_many_clients(void)
 {
     enum { MOST = 1000 };
     static mproc_manager *clients[MOST];
-    long n = testlib_count(40, MOST);
+    long n = testlib_count(20, MOST);
     mproc_proxy *d;
     mproc_manager *manager = publish("dict", NULL, &d);
     for (long i = 0; i < n; i++) {
@@ -533,6 +533,19 @@ static void test_server__cuts_off_who_asks_twice(void)
     end_manager(manager);
 }
 
+static int use_elsewhere(const mproc_args *args)
+{
+    mproc_proxy *proxy;
+    mproc_manager *manager;
+    mproc_proxy *none;
+    CHILD_CHECK(MPROC_UNPACK(args, &manager, &proxy) == 0);
+    CHILD_CHECK(call(proxy, "length", NULL) == MPROC_ESTATE);
+    CHILD_CHECK(mproc_manager_get_object(manager, "object", &none) == MPROC_ESTATE);
+    mproc_proxy_close(proxy);
+    mproc_manager_close(manager);
+    return 0;
+}
+
 static void use_all_and_leave(void)
 {
     mproc_proxy *d;
@@ -545,7 +558,9 @@ static void use_all_and_leave(void)
     mproc_proxy_close(same);
     RETURNS(more, "length", NULL, 1);
     CU_ASSERT_EQUAL(mproc_manager_publish(manager, "elsewhere", more), MPROC_ETYPE);
-    // It can be passed on, but is of use to this process only.
+    // They can be passed on, but are of use to this process only.
+    CU_ASSERT_EQUAL(end_of(start_with(use_elsewhere, MPROC_ARGS(there, more), &with_threads)), 0);
+    RETURNS(more, "length", NULL, 1);
     CU_ASSERT_EQUAL(call(d, "set", MPROC_ARGS("proxy", more)), MPROC_OK);
     mproc_proxy_close(more);
     mproc_manager_close(there);
