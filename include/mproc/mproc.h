@@ -23,6 +23,7 @@
 #include "mproc/lock.h"
 #include "mproc/log.h"
 #include "mproc/main.h"
+#include "mproc/manager.h"
 #include "mproc/named_lock.h"
 #include "mproc/once.h"
 #include "mproc/pool.h"

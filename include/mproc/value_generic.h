@@ -43,7 +43,9 @@
     X(connection, CONNECTION, 33, "a connection")             \
     X(handle, HANDLE, 34, "a handle")                         \
     X(named_lock, NAMED_LOCK, 35, "a named lock")             \
-    X(pool, POOL, 36, "a pool")
+    X(pool, POOL, 36, "a pool")                               \
+    X(proxy, PROXY, 37, "a proxy")                            \
+    X(manager, MANAGER, 38, "a manager")
 
 MPROC_BEGIN_DECLS
 

@@ -43,6 +43,24 @@ struct mproc__object_local {
     void (*close)(struct mproc_object *object, bool is_held);
 };
 
+/**
+ * How the block of an object begins that means something to one process only, to which it belongs: to others its
+ * handles are good for nothing but to be passed on.
+ */
+struct mproc__own_shm {
+    int64_t pid;    /**< whose it is; 0: not any more. By its process, under the private lock */
+    uint64_t local; /**< where its struct mproc__own_local is there */
+};
+
+/** What all handles of such an object in its process have in common. */
+struct mproc__own_local {
+    struct mproc__object_local face;
+    uint32_t handles; /**< how many there are; the private lock */
+};
+
+/** For their face.close: whether this was the last handle, so that the local part is to be freed. */
+bool mproc__own_leave(struct mproc_object *object, bool is_held);
+
 /** Every object's handle. */
 struct mproc_object {
     uint32_t kind;   /**< enum mproc__kind */

@@ -13,6 +13,8 @@
 /* Who waits for an owner also watches its life, so a slice only bounds what other deaths cost. */
 int64_t mproc__slice_ns = (int64_t)20 * 1000000;
 
+MPROC__THREAD_LOCAL const struct mproc__patience *mproc__patience;
+
 /* The word on which this thread's last sleep came to the end of its slice; else NULL. */
 static MPROC__THREAD_LOCAL const uint32_t *patient_for;
 static MPROC__THREAD_LOCAL uint64_t seen_alarms;
@@ -85,12 +87,23 @@ bool mproc__spin(const uint32_t *word, uint32_t expected)
     return false;
 }
 
+bool mproc__patience_is_over(void)
+{
+    return mproc__patience != NULL && mproc__patience->is_over(mproc__patience->arg);
+}
+
+/** Who has a patience looks after it at each waking, which is to be cheap, and is no matter of microseconds. */
+static int64_t slice_ns(void)
+{
+    return mproc__patience != NULL ? MPROC__PATIENCE_NS : mproc__slice_ns;
+}
+
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner)
 {
     mproc__note_show();
-    bool is_long = patient_for == word && mproc__thread_current != 0;
+    bool is_long = patient_for == word && mproc__thread_current != 0 && mproc__patience == NULL;
     int rc = is_long ? mproc__watch_sleep(word, expected, deadline, owner, seen_alarms)
-                     : mplat_wait(word, expected, mproc__deadline_slice(deadline, mproc__slice_ns),
+                     : mplat_wait(word, expected, mproc__deadline_slice(deadline, slice_ns()),
                                   owner, NULL);
     patient_for = rc < 0 ? word : NULL;
     seen_alarms = mproc__watch_alarms(); // before the caller looks again

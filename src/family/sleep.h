@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "base/deadline.h"
 #include "platform.h"
 
@@ -31,6 +32,30 @@ bool mproc__glance(const uint32_t *word, uint32_t expected);
 
 /** As mplat_wait, but not for long at a time; the caller looks again and loops. */
 int mproc__sleep(uint32_t *word, uint32_t expected, mproc__deadline deadline, mplat_life *owner);
+
+/**
+ * For who waits on behalf of somebody who may be gone before anything comes of it. What looks at it, conditions and
+ * barriers, ends the wait then as if its time were up.
+ */
+struct mproc__patience {
+    bool (*is_over)(void *arg); /**< asked now and then by the thread itself */
+    void *arg;
+};
+
+/* How long a thread waits without asking. */
+#define MPROC__PATIENCE_NS ((int64_t)100 * 1000000)
+
+/** The calling thread's; NULL, as nearly always: without end. While it has one, mproc__sleep ends after a slice. */
+extern MPROC__THREAD_LOCAL const struct mproc__patience *mproc__patience;
+
+bool mproc__patience_is_over(void);
+
+/** Whether there is no point in waiting any more. */
+static inline bool mproc__wait_is_over(mproc__deadline deadline)
+{
+    return mproc__deadline_passed(deadline) ||
+           (mproc__patience != NULL && mproc__patience_is_over());
+}
 
 /** What one who waits for other processes to come knows of deaths. Begins with {mproc__watch_alarms(), 0}. */
 struct mproc__vigil {

@@ -189,11 +189,14 @@ static int check_string(const struct source *from, size_t i)
     return 0;
 }
 
+/* In the family an object is its own proxy, see mproc/manager.h. */
+#define ANY_PROXY (MPROC__SLOT_OBJECT + MPROC__KIND_PROXY)
+
 static int check_object(const struct source *from, size_t i, int kind)
 {
     const mproc_value *value = &from->values[i];
     const bool fits = value->type == MPROC_OBJECT && value->as.object != NULL &&
-                      (kind == MPROC__SLOT_ANY_OBJECT ||
+                      (kind == MPROC__SLOT_ANY_OBJECT || kind == ANY_PROXY ||
                        value->as.object->kind == (uint32_t)(kind - MPROC__SLOT_OBJECT));
     return fits ? 0 : wrong_type(from, i, kind);
 }

@@ -236,7 +236,7 @@ static int await_verdict(const mproc_barrier *barrier, uint32_t number, uint32_t
             mproc__room_slip_away(seat);
             return state == MPROC__SEAT_PASSED ? MPROC_OK : broken(dead_pid);
         }
-        if (!mproc__deadline_passed(deadline)) {
+        if (!mproc__wait_is_over(deadline)) {
             sleep_once(barrier, seen, deadline, vigil);
             continue;
         }
@@ -289,7 +289,7 @@ static int await_filling(const mproc_barrier *barrier, mproc__room *room, mproc_
     while (shm->state == ACTING) {
         uint32_t seen = mproc__load32_acquire(&shm->phase);
         leave(barrier, room);
-        bool has_passed = mproc__deadline_passed(deadline);
+        bool has_passed = mproc__wait_is_over(deadline);
         if (!has_passed) {
             sleep_once(barrier, seen, deadline, vigil);
         }

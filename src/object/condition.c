@@ -265,7 +265,7 @@ static bool await_call(const mproc__room *room, const struct mproc_object *lock,
         if (seen > MPROC__SEAT_ASLEEP) {
             return true;
         }
-        if (mproc__deadline_passed(deadline)) {
+        if (mproc__wait_is_over(deadline)) {
             return give_up(room, number);
         }
         if (seen == MPROC__SEAT_WAITING && !mproc__cas32(state, &seen, MPROC__SEAT_ASLEEP)) {

@@ -468,14 +468,19 @@ int mproc_listener_get_info(mproc_listener *listener, mproc_listener_info *ret_i
     return MPROC_OK;
 }
 
+void mproc__listener_stop(mproc_listener *listener)
+{
+    (void)mproc__exchange32(&listener->is_closing, 1);
+    mplat_signal_raise(listener->stop);
+}
+
 void mproc_listener_close(mproc_listener *listener)
 {
     if (listener == NULL) {
         return;
     }
     if (listener->pid == mplat_pid()) {
-        (void)mproc__exchange32(&listener->is_closing, 1);
-        mplat_signal_raise(listener->stop);
+        mproc__listener_stop(listener);
         while (mproc__load32(&listener->users) > 0) {
             apr_sleep(50); // they have been told, and only leave
         }

@@ -20,6 +20,7 @@
 #include "mproc/latch.h"
 #include "mproc/list.h"
 #include "mproc/lock.h"
+#include "mproc/manager.h"
 #include "mproc/once.h"
 #include "mproc/rwlock.h"
 #include "mproc/pool.h"
@@ -46,6 +47,36 @@ static bool is_object_kind(uint32_t kind)
     }
 }
 
+static void open_own(struct mproc_object *object)
+{
+    const struct mproc__own_shm *shm = object->shm;
+    mproc__private_lock();
+    if (shm->pid == mplat_pid()) {
+        struct mproc__own_local *local = (struct mproc__own_local *)(uintptr_t)shm->local;
+        local->handles++;
+        object->local = local;
+    }
+    mproc__private_unlock();
+}
+
+bool mproc__own_leave(struct mproc_object *object, bool is_held)
+{
+    struct mproc__own_local *local = object->local;
+    struct mproc__own_shm *shm = object->shm;
+    object->local = NULL;
+    if (!is_held) {
+        return false;
+    }
+    mproc__private_lock();
+    // A copy made by fork leaves alone what it has got with its memory.
+    bool is_last = shm->pid == mplat_pid() && --local->handles == 0;
+    if (is_last) {
+        shm->pid = 0; // messages may still hold the block
+    }
+    mproc__private_unlock();
+    return is_last;
+}
+
 /** What a handle has in this process alone is opened when it is attached ... */
 static int open_local(struct mproc_object *object, uint64_t ticket)
 {
@@ -56,6 +87,10 @@ static int open_local(struct mproc_object *object, uint64_t ticket)
         return mproc__connection_open_local(object, ticket);
     case MPROC__KIND_NAMED_LOCK:
         return mproc__named_lock_open_local(object);
+    case MPROC__KIND_PROXY:
+    case MPROC__KIND_MANAGER:
+        open_own(object);
+        return MPROC_OK;
     default:
         return MPROC_OK;
     }
@@ -70,7 +105,9 @@ static void leave_local(struct mproc_object *object, bool is_held)
         mproc__connection_close_local(object, is_held);
     } else if (object->local != NULL && object->kind == MPROC__KIND_NAMED_LOCK) {
         mproc__named_lock_leave_local(object);
-    } else if (object->local != NULL && object->kind == MPROC__KIND_POOL) {
+    } else if (object->local != NULL &&
+               (object->kind == MPROC__KIND_POOL || object->kind == MPROC__KIND_PROXY ||
+                object->kind == MPROC__KIND_MANAGER)) {
         ((struct mproc__object_local *)object->local)->close(object, is_held);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stranger.h: what listener.c and client.c take their options for.
+ * stranger.h: what listener.c and client.c take their options for; and what only mproc itself does with a listener.
  */
 #ifndef MPROC_OBJECT_STRANGER_H
 #define MPROC_OBJECT_STRANGER_H
@@ -9,7 +9,11 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "mproc/listener.h"
 #include "mproc/timeout.h"
+
+/** Have all who are in mproc_listener_accept, and who come, return MPROC_ESTATE, but do not close it yet. */
+void mproc__listener_stop(mproc_listener *listener);
 
 static inline uint64_t mproc__stranger_most(uint64_t max_bytes)
 {
