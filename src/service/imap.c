@@ -9,8 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "service/imap_window.h"
 #include "service/client.h"
+#include "service/imap_window.h"
 #include "service/pieces.h"
 #include "service/progress.h"
 
