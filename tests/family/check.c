@@ -5,6 +5,7 @@
 #include "family/check.h"
 
 #include "family/block.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/heap.h"
 #include "family/layout.h"
@@ -365,6 +366,14 @@ check_figures check_read(void)
                          .used_members = mproc__shm()->used_members};
     mproc__family_unlock();
     return now;
+}
+
+void check_enter(size_t count)
+{
+    if (mproc__family_enter() < 0) {
+        exit(EXIT_FAILURE);
+    }
+    check_widen(count);
 }
 
 void check_widen(size_t count)

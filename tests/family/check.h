@@ -26,6 +26,9 @@ check_figures check_read(void);
  */
 const char *check_family(void);
 
+/** Make this process a family, with room for `count` holds; ends it if it cannot be one. */
+void check_enter(size_t count);
+
 /** Have room for `count` holds in this process's ledger, so that figures stay comparable later. */
 void check_widen(size_t count);
 
