@@ -376,6 +376,19 @@ void check_enter(size_t count)
     check_widen(count);
 }
 
+void check_release_left(uint64_t kept)
+{
+    const struct mproc__member_shm *self = mproc__self_member();
+    uint32_t entry = 0;
+    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
+        const mproc__hold left = {*mproc__ledger_word(self, entry), entry};
+        if (left.offset != kept || entry != 0) {
+            mproc__block_release(left);
+        }
+        entry++;
+    }
+}
+
 void check_widen(size_t count)
 {
     mproc__hold *room = calloc(count, sizeof(*room));

@@ -12,7 +12,6 @@
 #include "family/check.h"
 #include "family/family.h"
 #include "family/layout.h"
-#include "family/ledger.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 
@@ -95,20 +94,6 @@ static void run_threads(void)
     }
 }
 
-/* What dead threads have left in the process's ledger. */
-static void release_left(void)
-{
-    const struct mproc__member_shm *self = mproc__self_member();
-    uint32_t entry = 0;
-    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
-        const mproc__hold hold = {*mproc__ledger_word(self, entry), entry};
-        if (hold.offset != common || entry != 0) {
-            mproc__block_release(hold);
-        }
-        entry++;
-    }
-}
-
 static void test_threads__share_the_arena(void)
 {
     const check_figures before = check_read();
@@ -132,7 +117,7 @@ static void test_threads__die_in_the_middle(void)
         run_threads();
         mproc__killpoint_fn = NULL;
         CHECK_FAMILY();
-        release_left();
+        check_release_left(common);
         CHECK_FAMILY();
         CHECK_BACK_TO(before);
     }
@@ -140,7 +125,6 @@ static void test_threads__die_in_the_middle(void)
     CU_ASSERT(n_deaths > 0);
 #else
     (void)end_thread;
-    (void)release_left;
     testlib_skip("the library was built without MPROC_KILLPOINTS");
 #endif
 }

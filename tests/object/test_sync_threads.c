@@ -7,7 +7,6 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/compiler.h"
-#include "family/block.h"
 #include "family/check.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -468,17 +467,6 @@ static void test_sync__threads_share_all(void)
 
 #ifdef MPROC_KILLPOINTS
 
-/* What dead threads have left in the process's ledger. */
-static void release_left(void)
-{
-    const struct mproc__member_shm *self = mproc__self_member();
-    uint32_t entry = 0;
-    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
-        mproc__block_release((mproc__hold){*mproc__ledger_word(self, entry), entry});
-        entry++;
-    }
-}
-
 static void test_sync__threads_die_in_the_middle(void)
 {
     const check_figures before = check_read();
@@ -489,7 +477,7 @@ static void test_sync__threads_die_in_the_middle(void)
         mproc__killpoint_fn = end_thread;
         run_threads();
         mproc__killpoint_fn = NULL;
-        release_left();
+        check_release_left(0);
         CHECK_FAMILY();
         CHECK_BACK_TO(before);
     }
