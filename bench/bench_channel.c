@@ -6,21 +6,17 @@
  */
 #include "channel/channel.h"
 #include "support/bench.h"
+#include "support/jobs.h"
 #include "support/mpi.h"
 #include "support/python.h"
-#include "support/system.h"
 
 #include <mproc/main.h>
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #ifndef BENCH_SOURCE_DIR
 #define BENCH_SOURCE_DIR "."
 #endif
-
-enum { MAX_JOBS = 192 };
 
 const bench_role_fn bench_roles[] = {
     [CHANNEL_PAIRS] = bench_pair,
@@ -44,20 +40,9 @@ const bench_role_fn bench_roles[] = {
 #define BOOST(kind)
 #endif
 
-const struct bench_pair_way *bench_pair_way(size_t number)
-{
-    const struct bench_pair_way *const lists[] = {channel_mproc_pairs, channel_pipe_pairs,
-                                                  channel_many_pairs, channel_system_pairs,
-                                                  BOOST(pairs) ZMQ(pairs) NNG(pairs)};
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        for (const struct bench_pair_way *way = lists[i]; way->subject; way++) {
-            if (number-- == 0) {
-                return way;
-            }
-        }
-    }
-    return NULL;
-}
+const struct bench_pair_way *const bench_pair_lists[] = {channel_mproc_pairs, channel_pipe_pairs,
+                                                         channel_many_pairs, channel_system_pairs,
+                                                         BOOST(pairs) ZMQ(pairs) NNG(pairs) NULL};
 
 const struct channel_way *channel_way(size_t number)
 {
@@ -74,37 +59,6 @@ const struct channel_way *channel_way(size_t number)
     return NULL;
 }
 
-/* ---- jobs ---- */
-
-/* A probe with its argument and its name, which must stay where they are. */
-struct job {
-    char name[64];
-    union {
-        struct channel_probe channel;
-        struct bench_pair_probe pair;
-        struct bench_python_probe python;
-        struct bench_mpi_probe mpi;
-    } arg;
-    char request[48];
-    const char *subject;
-    bench_probe *probe;
-};
-
-static struct job jobs[MAX_JOBS];
-static size_t n_jobs;
-
-static struct job *add_job(const char *subject, const char *what)
-{
-    if (n_jobs == MAX_JOBS) {
-        fprintf(stderr, "bench_channel: more than %d jobs: raise MAX_JOBS\n", MAX_JOBS);
-        exit(2);
-    }
-    struct job *job = &jobs[n_jobs++];
-    job->subject = subject;
-    snprintf(job->name, sizeof job->name, "%s, %s", subject, what);
-    return job;
-}
-
 /* Python's ways to do it, with their names in peers/channel.py. */
 static const struct {
     const char *subject;
@@ -114,117 +68,60 @@ static const struct {
 
 enum { N_PYTHONS = 3 };
 
-/* What is asked of peers/channel.py but for the kind, and how much it answers. */
-struct python_request {
-    const char *verb;
-    size_t size, number, n_figures;
-};
-
 /* The first `n` of them: several cannot use the last one. */
-static void add_pythons(bench *b, const char *what, size_t n, const struct python_request *request)
+static void add_pythons(struct bench_jobs *jobs, size_t n, const char *verb, size_t size,
+                        size_t number)
 {
     for (size_t i = 0; i < n; i++) {
-        struct job *job = add_job(pythons[i].subject, what);
-        snprintf(job->request, sizeof job->request, "%s %s %zu %zu", request->verb, pythons[i].name,
-                 request->size, request->number);
-        job->arg.python = (struct bench_python_probe){BENCH_SOURCE_DIR "/peers/channel.py",
-                                                      job->request, request->n_figures};
-        job->probe =
-            bench_add_probe(b, job->name, bench_run_python, &job->arg.python, request->n_figures);
-        bench_set_slow(job->probe);
+        bench_add_python(jobs, pythons[i].subject, BENCH_SOURCE_DIR "/peers/channel.py",
+                         "%s %s %zu %zu", verb, pythons[i].name, size, number);
     }
 }
 
-/* Its ranks never sleep, and are two. */
-static void add_mpi(bench *b, const char *what, const char *verb, size_t size, size_t n_figures)
+static void add_way(struct bench_jobs *jobs, const char *subject, bench_run_fn run,
+                    const struct channel_probe *probe)
 {
-#ifdef BENCH_MPI_PROGRAM
-    struct job *job = add_job("Open MPI", what);
-    snprintf(job->request, sizeof job->request, "%s %zu", verb, size);
-    job->arg.mpi = (struct bench_mpi_probe){BENCH_MPI_PROGRAM, job->request, n_figures};
-    job->probe = bench_add_probe(b, job->name, bench_run_mpi, &job->arg.mpi, n_figures);
-    bench_set_slow(job->probe);
-#else
-    (void)b, (void)what, (void)verb, (void)size, (void)n_figures;
-#endif
-}
-
-/* The figure that targets are about, of the job among those from `first` on with this subject. */
-static bench_figure figure_of(size_t first, const char *subject, size_t figure)
-{
-    for (size_t i = first; i < n_jobs; i++) {
-        if (strcmp(jobs[i].subject, subject) == 0) {
-            return (bench_figure){jobs[i].probe, figure};
-        }
-    }
-    return (bench_figure){NULL, 0};
-}
-
-static void add_least(bench *b, double limit, const char *text, bench_figure above,
-                      bench_figure below)
-{
-    if (above.probe && below.probe) {
-        bench_add_least_target(b, limit, text, above, below);
-    }
-}
-
-/* A row for each job from `first` on; ratios are to `reference`. */
-static void add_rows(bench_case *c, size_t first, size_t figure, const char *reference)
-{
-    for (size_t i = first; i < n_jobs; i++) {
-        bool is_reference = strcmp(jobs[i].subject, reference) == 0;
-        (is_reference ? bench_add_reference : bench_add_row)(c, jobs[i].subject, jobs[i].probe,
-                                                             figure);
-    }
+    bench_add_job(jobs, subject, run, probe, sizeof *probe);
 }
 
 /* ---- one thread ---- */
 
 static void add_alone(bench *b, size_t size, const char *what)
 {
-    size_t first = n_jobs;
+    struct bench_jobs jobs = {.b = b, .what = what, .n_figures = 1};
     const struct channel_way *way;
     for (size_t i = 0; (way = channel_way(i)) != NULL; i++) {
         if ((way->only_size == 0 || way->only_size == size) && !way->leave) { // not for two only
-            struct job *job = add_job(way->subject, what);
-            job->arg.channel = (struct channel_probe){i, size, 1};
-            job->probe = bench_add_probe(b, job->name, channel_run_alone, &job->arg.channel, 1);
+            add_way(&jobs, way->subject, channel_run_alone, &(struct channel_probe){i, size, 1});
         }
     }
-    add_pythons(b, what, N_PYTHONS, &(struct python_request){"alone", size, 0, 1});
-    add_rows(bench_add_case(b, "ns", BENCH_LOWER, "%s, one thread: put and get", what), first, 0,
-             "pipe");
-    const char *ours = size == CHANNEL_INT ? "mproc value" : "mproc";
-    add_least(b, 100,
-              size == CHANNEL_INT ? "an integer, one thread: Python Queue / queue"
-                                  : "64 B, one thread: Python Queue / queue",
-              figure_of(first, "Python Queue", 0), figure_of(first, ours, 0));
+    add_pythons(&jobs, N_PYTHONS, "alone", size, 0);
+    bench_add_rows(&jobs, bench_add_case(b, "ns", BENCH_LOWER, "%s, one thread: put and get", what),
+                   0, "pipe");
+    bench_add_least(&jobs, 0, 100,
+                    size == CHANNEL_INT ? "an integer, one thread: Python Queue / queue"
+                                        : "64 B, one thread: Python Queue / queue",
+                    "Python Queue", size == CHANNEL_INT ? "mproc value" : "mproc");
 }
 
 /* ---- streams ---- */
 
-static void add_stream_jobs(bench *b, size_t size, size_t n_pairs, const char *what)
+static void add_stream_jobs(struct bench_jobs *jobs, size_t size, size_t n_pairs)
 {
     const struct channel_way *way;
     for (size_t i = 0; (way = channel_way(i)) != NULL; i++) {
         if ((way->only_size == 0 || way->only_size == size) &&
             (n_pairs == 1 || size <= way->largest_crowd)) {
-            struct job *job = add_job(way->subject, what);
-            job->arg.channel = (struct channel_probe){i, size, n_pairs};
-            job->probe = bench_add_probe(b, job->name, channel_run_stream, &job->arg.channel,
-                                         CHANNEL_FIGURES);
+            add_way(jobs, way->subject, channel_run_stream,
+                    &(struct channel_probe){i, size, n_pairs});
         }
     }
-    add_pythons(b, what, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1,
-                &(struct python_request){"stream", size, n_pairs, CHANNEL_FIGURES});
-    if (n_pairs == 1) {
-        add_mpi(b, what, "stream", size, CHANNEL_FIGURES);
+    add_pythons(jobs, n_pairs == 1 ? N_PYTHONS : N_PYTHONS - 1, "stream", size, n_pairs);
+    if (n_pairs == 1) { // Open MPI's ranks never sleep, and are two
+        bench_add_mpi(jobs, "Open MPI", BENCH_MPI, "stream %zu", size);
     }
     if (size > CHANNEL_SMALL && n_pairs == 1) {
-        struct job *job = add_job("one copy", what);
-        job->arg.channel = (struct channel_probe){0, size, 1};
-        job->probe =
-            bench_add_probe(b, job->name, channel_run_copy, &job->arg.channel, CHANNEL_FIGURES);
+        add_way(jobs, "one copy", channel_run_copy, &(struct channel_probe){0, size, 1});
     }
 }
 
@@ -249,86 +146,68 @@ static const struct stream_target {
     {CHANNEL_LARGE, 1, "1 MiB, 1 to 1: queue / Open MPI", "mproc", "Open MPI", 1.5},
 };
 
-static void add_stream_targets(bench *b, size_t first, size_t size, size_t n_pairs)
+static void add_stream_targets(const struct bench_jobs *jobs, size_t size, size_t n_pairs)
 {
     for (size_t i = 0; i < sizeof stream_targets / sizeof stream_targets[0]; i++) {
         const struct stream_target *t = &stream_targets[i];
         if (t->size == size && t->n_pairs == n_pairs) {
-            add_least(b, t->limit, t->text, figure_of(first, t->ours, CHANNEL_RATE),
-                      figure_of(first, t->theirs, CHANNEL_RATE));
+            bench_add_least(jobs, CHANNEL_RATE, t->limit, t->text, t->ours, t->theirs);
         }
     }
 }
 
 static void add_stream(bench *b, size_t size, const char *size_text, size_t n_pairs)
 {
-    size_t first = n_jobs;
     char what[32];
     snprintf(what, sizeof what, "%s, %zu to %zu", size_text, n_pairs, n_pairs);
-    add_stream_jobs(b, size, n_pairs, what);
+    struct bench_jobs jobs = {.b = b, .what = what, .n_figures = CHANNEL_FIGURES};
+    add_stream_jobs(&jobs, size, n_pairs);
     if (size >= CHANNEL_LARGE) {
-        add_rows(bench_add_case(b, "GB/s", BENCH_HIGHER, "%s: volume", what), first, CHANNEL_VOLUME,
-                 "pipe");
+        bench_add_rows(&jobs, bench_add_case(b, "GB/s", BENCH_HIGHER, "%s: volume", what),
+                       CHANNEL_VOLUME, "pipe");
     } else {
-        add_rows(bench_add_case(b, "per ms", BENCH_HIGHER, "%s: messages", what), first,
-                 CHANNEL_RATE, "pipe");
+        bench_add_rows(&jobs, bench_add_case(b, "per ms", BENCH_HIGHER, "%s: messages", what),
+                       CHANNEL_RATE, "pipe");
     }
     if (n_pairs > 1) {
-        add_rows(bench_add_case(b, "ratio", BENCH_HIGHER, "%s: lowest / highest share", what),
-                 first, CHANNEL_SHARE, "");
+        bench_add_rows(&jobs,
+                       bench_add_case(b, "ratio", BENCH_HIGHER, "%s: lowest / highest share", what),
+                       CHANNEL_SHARE, "");
     }
-    add_stream_targets(b, first, size, n_pairs);
+    add_stream_targets(&jobs, size, n_pairs);
 }
 
 /* ---- ping-pong ---- */
 
-static const char *const settings[BENCH_SETTINGS] = {"one processor", "asleep, two processors",
-                                                     "at once, two processors"};
-
-static void add_pair_targets(bench *b, size_t first, enum bench_setting setting)
+static void add_pair_targets(const struct bench_jobs *jobs, enum bench_setting setting)
 {
-    static const char *const texts[BENCH_SETTINGS] = {
-        "ping-pong, one processor: queue / futex",
-        "ping-pong, asleep: queue / futex",
-        "ping-pong, at once: queue / Open MPI",
-    };
-    bench_figure ours = figure_of(first, "mproc", BENCH_PASS);
-    bool at_once = setting == BENCH_AT_ONCE;
-    bench_figure theirs = figure_of(first, at_once ? "Open MPI" : "futex", BENCH_PASS);
-    if (ours.probe && theirs.probe) {
-        bench_add_target(b, at_once ? 2 : 1.2, texts[setting], ours, theirs);
-    }
-    if (at_once) {
-        add_least(b, 50, "ping-pong, at once: socketpair / queue",
-                  figure_of(first, "socketpair, stream", BENCH_PASS), ours);
+    switch (setting) {
+    case BENCH_ONE_PROCESSOR:
+        bench_add_most(jobs, BENCH_PASS, 1.2, "ping-pong, one processor: queue / futex", "mproc",
+                       "futex");
+        break;
+    case BENCH_ASLEEP:
+        bench_add_most(jobs, BENCH_PASS, 1.2, "ping-pong, asleep: queue / futex", "mproc", "futex");
+        break;
+    default:
+        bench_add_most(jobs, BENCH_PASS, 2, "ping-pong, at once: queue / Open MPI", "mproc",
+                       "Open MPI");
+        bench_add_least(jobs, BENCH_PASS, 50, "ping-pong, at once: socketpair / queue",
+                        "socketpair, stream", "mproc");
     }
 }
 
 static void add_pairs(bench *b, enum bench_setting setting)
 {
-    size_t first = n_jobs;
-    const struct bench_pair_way *way;
-    for (size_t i = 0; (way = bench_pair_way(i)) != NULL; i++) {
-        if (!way->only_at_once || setting == BENCH_AT_ONCE) {
-            struct job *job = add_job(way->subject, settings[setting]);
-            job->arg.pair = (struct bench_pair_probe){i, setting};
-            job->probe =
-                bench_add_probe(b, job->name, bench_run_pair, &job->arg.pair, BENCH_PAIR_FIGURES);
-        }
-    }
-    add_pythons(b, settings[setting], N_PYTHONS,
-                &(struct python_request){"pair", CHANNEL_SMALL, setting, BENCH_PAIR_FIGURES});
+    struct bench_jobs jobs = {
+        .b = b, .what = bench_setting_names[setting], .n_figures = BENCH_PAIR_FIGURES};
+    bench_add_pairs(&jobs, setting);
+    add_pythons(&jobs, N_PYTHONS, "pair", CHANNEL_SMALL, setting);
     if (setting == BENCH_AT_ONCE) {
-        add_mpi(b, settings[setting], "pair", CHANNEL_SMALL, BENCH_PAIR_FIGURES);
+        bench_add_mpi(&jobs, "Open MPI", BENCH_MPI, "pair %d", CHANNEL_SMALL);
     }
-    add_rows(bench_add_case(b, "us", BENCH_LOWER, "ping-pong, %s: a pass", settings[setting]),
-             first, BENCH_PASS, "pipe");
-    if (bench_sleeps() >= 0) {
-        add_rows(bench_add_case(b, "sleeps", BENCH_LOWER, "ping-pong, %s: sleeps in a wait",
-                                settings[setting]),
-                 first, BENCH_SLEPT, "");
-    }
-    add_pair_targets(b, first, setting);
+    bench_add_pair_cases(&jobs, setting, "pipe");
+    add_pair_targets(&jobs, setting);
 }
 
 static void close_hosts(void)

@@ -8,6 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where that is, in suites that use it; NULL: it was not there when this was built. */
+#ifdef BENCH_MPI_PROGRAM
+#define BENCH_MPI BENCH_MPI_PROGRAM
+#else
+#define BENCH_MPI NULL
+#endif
+
 struct bench_mpi_probe {
     const char *program;
     const char *request; /* as that has it; the slice's nanoseconds are appended */

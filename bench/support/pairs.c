@@ -12,6 +12,22 @@
 
 enum { COLD_PASSES = 20 };
 
+const char *const bench_setting_names[BENCH_SETTINGS] = {"one processor", "asleep, two processors",
+                                                         "at once, two processors"};
+
+/* By a number that is the same in all processes of this program; NULL: no more. */
+static const struct bench_pair_way *find_way(size_t number)
+{
+    for (const struct bench_pair_way *const *list = bench_pair_lists; *list; list++) {
+        for (const struct bench_pair_way *way = *list; way->subject; way++) {
+            if (number-- == 0) {
+                return way;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* ---- in the two processes ---- */
 
 struct player {
@@ -99,7 +115,7 @@ int bench_pair(const struct bench_task *task, size_t index, struct bench_shared 
 {
     static struct player player;
     player = (struct player){
-        .way = bench_pair_way(task->way),
+        .way = find_way(task->way),
         .objects = task->objects,
         .shared = shared,
         .side = index == 0 ? BENCH_FIRST : BENCH_SECOND,
@@ -119,6 +135,11 @@ int bench_pair(const struct bench_task *task, size_t index, struct bench_shared 
 
 /* ---- in the benchmark ---- */
 
+struct pair_probe {
+    size_t way;
+    enum bench_setting setting;
+};
+
 static int set_processors(enum bench_setting setting, int processor[2])
 {
     int found[2];
@@ -132,7 +153,7 @@ static int set_processors(enum bench_setting setting, int processor[2])
     return 0;
 }
 
-static int play(const struct bench_pair_probe *probe, struct bench_task *task, int64_t slice_ns,
+static int play(const struct pair_probe *probe, struct bench_task *task, int64_t slice_ns,
                 double *ret_values)
 {
     struct bench_crew crew;
@@ -146,10 +167,10 @@ static int play(const struct bench_pair_probe *probe, struct bench_task *task, i
     return rc;
 }
 
-int bench_run_pair(const void *arg, int64_t slice_ns, double *ret_values)
+static int run_pair(const void *arg, int64_t slice_ns, double *ret_values)
 {
-    const struct bench_pair_probe *probe = arg;
-    const struct bench_pair_way *way = bench_pair_way(probe->way);
+    const struct pair_probe *probe = arg;
+    const struct bench_pair_way *way = find_way(probe->way);
     struct bench_task task = {
         .role = BENCH_ROLE_PAIR,
         .way = probe->way,
@@ -164,4 +185,29 @@ int bench_run_pair(const void *arg, int64_t slice_ns, double *ret_values)
     rc = play(probe, &task, slice_ns, ret_values);
     way->close(task.objects);
     return rc;
+}
+
+void bench_add_pairs(struct bench_jobs *jobs, enum bench_setting setting)
+{
+    const struct bench_pair_way *way;
+    for (size_t i = 0; (way = find_way(i)) != NULL; i++) {
+        if (!way->only_at_once || setting == BENCH_AT_ONCE) {
+            bench_add_job(jobs, way->subject, run_pair, &(struct pair_probe){i, setting},
+                          sizeof(struct pair_probe));
+        }
+    }
+}
+
+void bench_add_pair_cases(const struct bench_jobs *jobs, enum bench_setting setting,
+                          const char *reference)
+{
+    const char *name = bench_setting_names[setting];
+    bench_add_rows(jobs, bench_add_case(jobs->b, "us", BENCH_LOWER, "ping-pong, %s: a pass", name),
+                   BENCH_PASS, reference);
+    if (bench_sleeps() >= 0) {
+        bench_add_rows(
+            jobs,
+            bench_add_case(jobs->b, "sleeps", BENCH_LOWER, "ping-pong, %s: sleeps in a wait", name),
+            BENCH_SLEPT, "");
+    }
 }

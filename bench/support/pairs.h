@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "crew.h"
+#include "jobs.h"
 
 /* The first of bench_roles. */
 enum { BENCH_ROLE_PAIR };
@@ -33,8 +34,8 @@ struct bench_pair_way {
     void (*leave)(void *const objects[2]);
 };
 
-/* By a number that is the same in all processes of this program; NULL: no more. The suite defines it. */
-const struct bench_pair_way *bench_pair_way(size_t number);
+/* Of the suite, which defines it: each up to a way without subject; the last one is NULL. */
+extern const struct bench_pair_way *const bench_pair_lists[];
 
 enum bench_setting {
     BENCH_ONE_PROCESSOR, /* both on one processor, which neither gives up but by going to sleep */
@@ -43,10 +44,8 @@ enum bench_setting {
     BENCH_SETTINGS
 };
 
-struct bench_pair_probe {
-    size_t way;
-    enum bench_setting setting;
-};
+/* As it stands in the cases' names. */
+extern const char *const bench_setting_names[BENCH_SETTINGS];
 
 enum bench_pair_figure {
     BENCH_PASS,  /* microseconds from before the post until the other's wait has returned */
@@ -54,6 +53,10 @@ enum bench_pair_figure {
     BENCH_PAIR_FIGURES
 };
 
-int bench_run_pair(const void *arg, int64_t slice_ns, double *ret_values);
+/* A job for each of the suite's ways. */
+void bench_add_pairs(struct bench_jobs *jobs, enum bench_setting setting);
+/* The cases of these jobs, and of other ones that give the same figures. */
+void bench_add_pair_cases(const struct bench_jobs *jobs, enum bench_setting setting,
+                          const char *reference);
 
 #endif

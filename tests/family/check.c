@@ -5,6 +5,7 @@
 #include "family/check.h"
 
 #include "family/block.h"
+#include "family/family.h"
 #include "family/guard.h"
 #include "family/heap.h"
 #include "family/layout.h"
@@ -365,6 +366,27 @@ check_figures check_read(void)
                          .used_members = mproc__shm()->used_members};
     mproc__family_unlock();
     return now;
+}
+
+void check_enter(size_t count)
+{
+    if (mproc__family_enter() < 0) {
+        exit(EXIT_FAILURE);
+    }
+    check_widen(count);
+}
+
+void check_release_left(uint64_t kept)
+{
+    const struct mproc__member_shm *self = mproc__self_member();
+    uint32_t entry = 0;
+    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
+        const mproc__hold left = {*mproc__ledger_word(self, entry), entry};
+        if (left.offset != kept || entry != 0) {
+            mproc__block_release(left);
+        }
+        entry++;
+    }
 }
 
 void check_widen(size_t count)

@@ -26,6 +26,12 @@ check_figures check_read(void);
  */
 const char *check_family(void);
 
+/** Make this process a family, with room for `count` holds; ends it if it cannot be one. */
+void check_enter(size_t count);
+
+/** Give back what dead threads have left in this process's ledger, but a hold on `kept` in its first entry. */
+void check_release_left(uint64_t kept);
+
 /** Have room for `count` holds in this process's ledger, so that figures stay comparable later. */
 void check_widen(size_t count);
 

@@ -2,31 +2,15 @@
 /*
  * test_codec.c: our MessagePack against its specification; what it refuses.
  */
-#include "support/testlib.h"
+#include "family/value_test.h"
 
 #include "base/alloc.h"
-#include "family/codec.h"
 #include "family/object.h"
-#include "mproc/arena.h"
-#include "mproc/error.h"
-#include "mproc/value.h"
 
 #include <math.h>
 #include <string.h>
 
 static const mproc__codec no_objects;
-
-/* Decode a copy of exactly this size, so that a sanitizer sees a read beyond it. */
-static int decode(const mproc__codec *codec, const void *data, size_t size, mproc_value *ret_value)
-{
-    void *copy = malloc(size != 0 ? size : 1);
-    if (size != 0) {
-        memcpy(copy, data, size);
-    }
-    int rc = mproc__codec_read(codec, copy, size, ret_value);
-    free(copy);
-    return rc;
-}
 
 /* ---- the wire form --------------------------------------------------------------------------- */
 

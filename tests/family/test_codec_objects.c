@@ -3,39 +3,12 @@
  * test_codec_objects.c: shared objects in messages, and what the two passes of reading promise: no
  * object stays attached after a failure, and an input that changes between them does no harm.
  */
-#include "support/testlib.h"
+#include "family/value_test.h"
 
 #include "base/alloc.h"
-#include "family/codec.h"
 #include "family/object.h"
-#include "mproc/arena.h"
-#include "mproc/error.h"
-#include "mproc/value.h"
 
 #include <string.h>
-
-/* Decode a copy of exactly this size, so that a sanitizer sees a read beyond it. */
-static int decode(const mproc__codec *codec, const void *data, size_t size, mproc_value *ret_value)
-{
-    void *copy = malloc(size != 0 ? size : 1);
-    if (size != 0) {
-        memcpy(copy, data, size);
-    }
-    int rc = mproc__codec_read(codec, copy, size, ret_value);
-    free(copy);
-    return rc;
-}
-
-static size_t live_blocks(void)
-{
-    mproc_arena_stats stats = {0};
-    mproc_block *first = NULL;
-    // The first block of a process brings some of the library's own, which stay.
-    CU_ASSERT(mproc_block_create(&first, 1) == 0);
-    mproc_block_close(first);
-    CU_ASSERT(mproc_arena_get_stats(&stats) == 0);
-    return stats.live_blocks;
-}
 
 static int put_offset(void *arg, struct mproc_object *object, uint64_t *ret_reference)
 {

@@ -267,10 +267,7 @@ static void child(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    if (mproc__family_enter() < 0) {
-        exit(EXIT_FAILURE);
-    }
-    check_widen(2500);
+    check_enter(2500);
 }
 
 static const testlib_case cases[] = {

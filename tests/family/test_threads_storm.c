@@ -12,7 +12,6 @@
 #include "family/check.h"
 #include "family/family.h"
 #include "family/layout.h"
-#include "family/ledger.h"
 #include "family/sleep.h"
 #include "family/thread.h"
 
@@ -45,24 +44,16 @@ static void end_thread(const char *name)
     pthread_exit(NULL);
 }
 
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
-
 static void operate(mproc__hold *hold, uint32_t *seed)
 {
     if (hold->offset != 0) {
         mproc__block_release(*hold);
         *hold = (mproc__hold){0, 0};
-    } else if (next_random(seed) % 2 == 0) {
+    } else if (testlib_next(seed) % 2 == 0) {
         CHILD_CHECK(mproc__block_attach(common, hold) == 0);
     } else {
-        uint64_t size = next_random(seed) % ((uint64_t)1 << (5 + next_random(seed) % 13)) + 1;
-        uint32_t n = next_random(seed) % 3;
+        uint64_t size = testlib_next(seed) % ((uint64_t)1 << (5 + testlib_next(seed) % 13)) + 1;
+        uint32_t n = testlib_next(seed) % 3;
         CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, size, n, false, hold) == 0);
         memset(mproc__block_at(hold->offset), (int)size, (size_t)size);
         for (uint32_t i = 0; i < n; i++) {
@@ -76,10 +67,10 @@ static void *work(void *arg)
     mproc__hold own[N_OWN];
     uint32_t seed = *(uint32_t *)arg;
     memset(own, 0, sizeof(own));
-    hits_left = next_random(&seed) % 2 == 0 ? 0 : next_random(&seed) % 3000;
+    hits_left = testlib_next(&seed) % 2 == 0 ? 0 : testlib_next(&seed) % 3000;
     CHILD_CHECK(mproc__thread_enter(NULL) == 0);
     for (long i = 0; i < n_rounds; i++) {
-        operate(&own[next_random(&seed) % N_OWN], &seed);
+        operate(&own[testlib_next(&seed) % N_OWN], &seed);
     }
     hits_left = 0;
     for (int i = 0; i < N_OWN; i++) {
@@ -100,20 +91,6 @@ static void run_threads(void)
     }
     for (int i = 0; i < N_THREADS; i++) {
         CU_ASSERT_EQUAL(pthread_join(threads[i], NULL), 0);
-    }
-}
-
-/* What dead threads have left in the process's ledger. */
-static void release_left(void)
-{
-    const struct mproc__member_shm *self = mproc__self_member();
-    uint32_t entry = 0;
-    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
-        const mproc__hold hold = {*mproc__ledger_word(self, entry), entry};
-        if (hold.offset != common || entry != 0) {
-            mproc__block_release(hold);
-        }
-        entry++;
     }
 }
 
@@ -140,7 +117,7 @@ static void test_threads__die_in_the_middle(void)
         run_threads();
         mproc__killpoint_fn = NULL;
         CHECK_FAMILY();
-        release_left();
+        check_release_left(common);
         CHECK_FAMILY();
         CHECK_BACK_TO(before);
     }
@@ -148,7 +125,6 @@ static void test_threads__die_in_the_middle(void)
     CU_ASSERT(n_deaths > 0);
 #else
     (void)end_thread;
-    (void)release_left;
     testlib_skip("the library was built without MPROC_KILLPOINTS");
 #endif
 }

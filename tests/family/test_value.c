@@ -2,13 +2,10 @@
 /*
  * test_value.c: making values of C variables, copying, comparing, searching and freeing them.
  */
-#include "support/testlib.h"
+#include "family/value_test.h"
 
 #include "base/alloc.h"
 #include "family/object.h"
-#include "mproc/arena.h"
-#include "mproc/error.h"
-#include "mproc/value.h"
 
 #include <limits.h>
 #include <math.h>
@@ -23,17 +20,6 @@ static bool is_string(mproc_value value, const char *text)
 {
     return value.type == MPROC_STRING && value.as.string.size == strlen(text) &&
            strcmp(value.as.string.data, text) == 0;
-}
-
-static size_t live_blocks(void)
-{
-    mproc_arena_stats stats = {0};
-    mproc_block *first = NULL;
-    // The first block of a process brings some of the library's own, which stay.
-    CU_ASSERT(mproc_block_create(&first, 1) == 0);
-    mproc_block_close(first);
-    CU_ASSERT(mproc_arena_get_stats(&stats) == 0);
-    return stats.live_blocks;
 }
 
 /* ---- making ---------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #define TESTS_OBJECT_CORE_H
 
 #include "object/process_test.h"
+#include "object/zombies.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -62,31 +63,6 @@ static inline int core_end(mproc_process *child)
     return code;
 }
 
-/** Children of this process that nobody has collected. */
-static inline size_t core_count_zombies(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc");
-    CHILD_CHECK(directory != NULL);
-    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        char path[300];
-        char text[400] = "";
-        (void)snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-        FILE *file = strtol(entry->d_name, NULL, 10) > 0 ? fopen(path, "re") : NULL;
-        if (file != NULL) {
-            text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-            (void)fclose(file);
-        }
-        const char *behind = strrchr(text, ')');
-        if (behind != NULL && behind[2] == 'Z' && strtol(behind + 4, NULL, 10) == getpid()) {
-            fprintf(stderr, "zombie: %s", text);
-            count++;
-        }
-    }
-    (void)closedir(directory);
-    return count;
-}
-
 /** A child that was killed is gone for all others, though nobody has collected it yet. */
 static inline void core_be_noticed(void)
 {
@@ -132,7 +108,7 @@ static inline void core_run(int n_children)
     CHILD_CHECK(core_end(staying[1]) == -SIGTERM);
     mproc_block_close(block);
     CHILD_CHECK(mproc_shutdown(LIMIT) == 0);
-    CHILD_CHECK(core_count_zombies() == 0);
+    CHILD_CHECK(count_zombies() == 0);
 }
 
 /** The same with every start method. */

@@ -45,7 +45,7 @@ static void be_scene(const char *method)
     bool is_second_good = live();
     int rc = mproc_shutdown(LIMIT);
     CHILD_CHECK(rc == 0);
-    CHILD_CHECK(core_count_zombies() == 0);
+    CHILD_CHECK(count_zombies() == 0);
     _exit(is_first_good && is_second_good   ? ALL_WORKED
           : is_first_good || is_second_good ? ONE_FAILED
                                             : ALL_FAILED);

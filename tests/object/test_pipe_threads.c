@@ -6,7 +6,6 @@
  */
 #include "base/compiler.h"
 #include "family/check.h"
-#include "family/family.h"
 #include "family/sleep.h"
 #include "mproc/mproc.h"
 
@@ -35,14 +34,6 @@ struct worker {
     uint64_t n, sum;
 };
 
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
-
 static int send_one(mproc_connection *connection, uint64_t number, uint32_t random)
 {
     unsigned char data[PARCEL_BYTES];
@@ -69,7 +60,7 @@ static void send_all(struct worker *self)
     uint64_t end = number + n_each;
     for (int rc = 0; rc == 0 && number < end; number++) {
         slots[number] = number + 1;
-        rc = send_one(self->connection, number, next_random(&self->seed));
+        rc = send_one(self->connection, number, testlib_next(&self->seed));
         CHILD_CHECK(rc == 0 || (rc == MPROC_EPEER && n_taken < n_each));
         self->n += rc == 0 ? 1 : 0;
         self->sum += rc == 0 ? number : 0;
@@ -108,7 +99,7 @@ static void receive_all(struct worker *self)
     int rc = 0;
     while (rc != MPROC_ECLOSED && self->n < n_taken) {
         mproc_value value;
-        uint32_t random = next_random(&self->seed);
+        uint32_t random = testlib_next(&self->seed);
         if (random % 4 == 0) {
             rc = mproc_connection_poll(self->connection, random & 4 ? BRIEF : MPROC_FOREVER);
             CHILD_CHECK(rc == 0 || rc == MPROC_ETIMEDOUT);
@@ -209,10 +200,7 @@ static void child(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    if (mproc__family_enter() < 0) {
-        exit(EXIT_FAILURE);
-    }
-    check_widen(N_THREADS * 4);
+    check_enter(N_THREADS * 4);
 }
 
 static const testlib_case cases[] = {

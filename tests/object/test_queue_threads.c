@@ -6,7 +6,6 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "family/check.h"
-#include "family/family.h"
 #include "family/sleep.h"
 #include "mproc/mproc.h"
 
@@ -35,14 +34,6 @@ struct worker {
     uint64_t n, sum;            /* items that it has put or taken, and their numbers */
     uint64_t next[N_PRODUCERS]; /* a consumer's: the least that may come of each producer */
 };
-
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
 
 /* ---- producers ------------------------------------------------------------------------------- */
 
@@ -109,7 +100,7 @@ static void produce(struct worker *self)
     uint64_t end = number + n_each;
     int rc = 0;
     while (rc == 0 && number < end) {
-        uint32_t random = next_random(&self->seed);
+        uint32_t random = testlib_next(&self->seed);
         uint64_t count = random % 4 == 0 ? 1 + random / 4 % MOST_AT_ONCE : 1;
         size_t n_put = 0;
         count = count < end - number ? count : end - number;
@@ -269,7 +260,7 @@ static void consume(struct worker *self)
 {
     int rc = 0;
     while (rc == 0) {
-        rc = get_some(self, next_random(&self->seed));
+        rc = get_some(self, testlib_next(&self->seed));
     }
     CHILD_CHECK(rc == MPROC_ECLOSED && mproc_queue_is_shut_down(queue));
 }
@@ -387,10 +378,7 @@ static void child(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    if (mproc__family_enter() < 0) {
-        exit(EXIT_FAILURE);
-    }
-    check_widen(N_THREADS * 4);
+    check_enter(N_THREADS * 4);
 }
 
 static const testlib_case cases[] = {

@@ -7,7 +7,6 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/compiler.h"
-#include "family/block.h"
 #include "family/check.h"
 #include "family/family.h"
 #include "family/layout.h"
@@ -107,14 +106,6 @@ static void end_thread(const char *name)
 }
 
 /* ---- what the threads do --------------------------------------------------------------------- */
-
-static uint32_t next_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
 
 /** As their new holder finds them. */
 static void check_pair(struct pair *pair, int rc)
@@ -346,10 +337,10 @@ struct worker {
 static void *work(void *arg)
 {
     struct worker *self = arg;
-    hits_left = can_die && next_random(&self->seed) % 2 == 0 ? next_random(&self->seed) % 500 : 0;
+    hits_left = can_die && testlib_next(&self->seed) % 2 == 0 ? testlib_next(&self->seed) % 500 : 0;
     CHILD_CHECK(mproc__thread_enter(NULL) == 0);
     for (long i = 0; i < n_rounds; i++) {
-        operate(next_random(&self->seed));
+        operate(testlib_next(&self->seed));
         if (!can_die && i % 16 == 0) {
             use_barrier(self->number, (uint64_t)i / 16);
             use_crowd(self->number, (uint64_t)i / 16);
@@ -476,17 +467,6 @@ static void test_sync__threads_share_all(void)
 
 #ifdef MPROC_KILLPOINTS
 
-/* What dead threads have left in the process's ledger. */
-static void release_left(void)
-{
-    const struct mproc__member_shm *self = mproc__self_member();
-    uint32_t entry = 0;
-    while ((entry = mproc__ledger_next(self, entry)) != UINT32_MAX) {
-        mproc__block_release((mproc__hold){*mproc__ledger_word(self, entry), entry});
-        entry++;
-    }
-}
-
 static void test_sync__threads_die_in_the_middle(void)
 {
     const check_figures before = check_read();
@@ -497,7 +477,7 @@ static void test_sync__threads_die_in_the_middle(void)
         mproc__killpoint_fn = end_thread;
         run_threads();
         mproc__killpoint_fn = NULL;
-        release_left();
+        check_release_left(0);
         CHECK_FAMILY();
         CHECK_BACK_TO(before);
     }
@@ -519,10 +499,7 @@ static void child(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    if (mproc__family_enter() < 0) {
-        exit(EXIT_FAILURE);
-    }
-    check_widen(N_THREADS * 4);
+    check_enter(N_THREADS * 4);
     if (mproc__ledger_next(mproc__self_member(), 0) != UINT32_MAX) {
         exit(EXIT_FAILURE); // what the dead leave could not be told from it
     }

@@ -7,7 +7,6 @@
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "family/check.h"
-#include "family/family.h"
 #include "family/sleep.h"
 #include "mproc/mproc.h"
 
@@ -144,10 +143,7 @@ static void child(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    if (mproc__family_enter() < 0) {
-        exit(EXIT_FAILURE);
-    }
-    check_widen(N_THREADS * 4);
+    check_enter(N_THREADS * 4);
 }
 
 static const testlib_case cases[] = {

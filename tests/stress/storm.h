@@ -19,8 +19,7 @@
 #define EVERYDAY_KILLS 30
 #define WHOLE_KILLS 500 /* a process costs a hundred times as much there, under Wine */
 #else
-#include <dirent.h>
-#include <unistd.h>
+#include "object/zombies.h"
 #define EVERYDAY_KILLS 100
 #define WHOLE_KILLS 10000
 #endif
@@ -58,6 +57,58 @@ static inline void kill_one(mproc_process *child)
     CU_ASSERT_EQUAL(mproc_process_exit_code(child, &code), MPROC_OK);
     CU_ASSERT_EQUAL(code, CODE_KILLED); // it has not ended by itself
     CU_ASSERT_EQUAL(mproc_process_close(child), MPROC_OK);
+}
+
+/**
+ * Start processes; then again and again let them work, until they have counted up the counter fewer than `most`
+ * times, kill one, and start another in its place. Returns how many were killed.
+ */
+static inline long kill_at_random(mproc_process **all, uint32_t n,
+                                  mproc_process *(*start_one)(size_t i), uint32_t *counter,
+                                  uint32_t most, long n_kills)
+{
+    for (size_t i = 0; i < n; i++) {
+        all[i] = start_one(i);
+    }
+    long n_killed = 0;
+    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
+        uint32_t which = testlib_random() % n;
+        let_work(counter, testlib_random() % most);
+        pass_time(50000);
+        kill_one(all[which]);
+        all[which] = start_one(which);
+    }
+    return n_killed;
+}
+
+/** They end by themselves, and well. */
+static inline void await_all(mproc_process *const *all, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL(end_of(all[i]), 0);
+    }
+}
+
+/** What began then took so long: the longest is kept. */
+static inline void note_time(uint64_t *longest_ns, int64_t begin)
+{
+    uint64_t took = (uint64_t)(mplat_now() - begin);
+    uint64_t seen = mproc__load64_relaxed(longest_ns);
+    while (seen < took && !mproc__cas64(longest_ns, &seen, took)) {
+    }
+}
+
+static inline int do_nothing(const mproc_args *args)
+{
+    (void)args;
+    return 0;
+}
+
+/** So that what is there when everything has been used once is there before a storm. */
+static inline void use_everything(void)
+{
+    mproc_block_close(make_words(1));                    // this process's ledger
+    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0); // what a method keeps
 }
 
 /** The pid of a living member by its name, the n-th of them; 0 if there is none. */
@@ -107,29 +158,6 @@ static inline size_t count_lines(const char *path)
     }
     if (file != NULL) {
         (void)fclose(file);
-    }
-    return count;
-}
-
-/** Children of this process that have ended and were not collected. */
-static inline size_t count_zombies(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc");
-    for (const struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        char path[300];
-        char text[400] = "";
-        (void)snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
-        FILE *file = strtol(entry->d_name, NULL, 10) > 0 ? fopen(path, "re") : NULL;
-        if (file != NULL) {
-            text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-            (void)fclose(file);
-        }
-        const char *behind = strrchr(text, ')');
-        count += behind != NULL && behind[2] == 'Z' && strtol(behind + 4, NULL, 10) == getpid();
-    }
-    if (directory != NULL) {
-        (void)closedir(directory);
     }
     return count;
 }

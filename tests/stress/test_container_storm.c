@@ -24,14 +24,6 @@ static mproc_block *block;
 static struct storm_shm *shm;
 static uint32_t seed;
 
-static uint32_t next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
-
 /* ---- what workers do --------------------------------------------------------------------------- */
 
 static int64_t count_up(const char *name)
@@ -43,7 +35,7 @@ static int64_t count_up(const char *name)
 
 static void set_both(void)
 {
-    uint32_t number = next_random();
+    uint32_t number = testlib_next(&seed);
     mproc_value value = random_value(number);
     CHILD_CHECK(mproc_dict_update(dict, MPROC_MAP(MPROC_PAIR("left", value),
                                                   MPROC_PAIR(number % N_NAMES, list),
@@ -61,8 +53,8 @@ static void look_at_both(void)
 
 static void set_any(void)
 {
-    mproc_value key = random_key(next_random(), N_NAMES);
-    mproc_value value = random_value(next_random());
+    mproc_value key = random_key(testlib_next(&seed), N_NAMES);
+    mproc_value value = random_value(testlib_next(&seed));
     CHILD_CHECK(mproc_dict_set(dict, key, value) == 0);
     mproc_value_clear(&value);
     mproc_value_clear(&key);
@@ -70,7 +62,7 @@ static void set_any(void)
 
 static void pop_any(void)
 {
-    mproc_value key = random_key(next_random(), N_NAMES);
+    mproc_value key = random_key(testlib_next(&seed), N_NAMES);
     mproc_value value = MPROC_NIL_VALUE;
     int rc = mproc_dict_pop(dict, key, &value);
     CHILD_CHECK(rc == 0 || rc == MPROC_ENOENT);
@@ -82,7 +74,7 @@ static void pop_any(void)
 static void extend(void)
 {
     int64_t number = count_up("extends begun");
-    mproc_value value = random_value(next_random());
+    mproc_value value = random_value(testlib_next(&seed));
     CHILD_CHECK(mproc_list_extend(list, MPROC_VALUES(number, value, number), 3, NULL) == 0);
     (void)count_up("extends done");
     mproc_value_clear(&value);
@@ -102,8 +94,8 @@ static void slice(void)
 
 static void change_inside(void)
 {
-    mproc_value value = random_value(next_random());
-    int64_t index = 1 + 3 * (int64_t)(next_random() % 20);
+    mproc_value value = random_value(testlib_next(&seed));
+    int64_t index = 1 + 3 * (int64_t)(testlib_next(&seed) % 20);
     int rc = mproc_list_set(list, index, value);
     CHILD_CHECK(rc == 0 || rc == MPROC_ERANGE);
     mproc_value_clear(&value);
@@ -124,33 +116,18 @@ static int work(const mproc_args *args)
     CHILD_CHECK(MPROC_UNPACK(args, &dict, &list, &block, &seed) == 0);
     shm = mproc_block_data(block);
     while (mproc__load32_acquire(&shm->stop) == 0) {
-        uses[next_random() % MPROC__COUNT(uses)]();
-        (void)mproc__add32(&shm->n_operations, 1);
-        (void)mplat_wake(&shm->n_operations, INT32_MAX);
+        uses[testlib_next(&seed) % MPROC__COUNT(uses)]();
+        add_word(&shm->n_operations);
     }
     return 0;
 }
 
 /* ---- the test ---------------------------------------------------------------------------------- */
 
-static mproc_process *start_worker(void)
+static mproc_process *start_worker(size_t i)
 {
+    (void)i;
     return start_with(work, MPROC_ARGS(dict, list, block, testlib_random() | 1), NULL);
-}
-
-static int do_nothing(const mproc_args *args)
-{
-    (void)args;
-    return 0;
-}
-
-/** What is there when everything has been used once. */
-static belongings warm_up(void)
-{
-    mproc_block_close(make_words(1));
-    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
-    check_widen(2 * N_NAMES); // who looks at all of the dict holds the list that often
-    return take_stock();
 }
 
 static void make_all(void)
@@ -185,25 +162,16 @@ static void check_all(int64_t n_kills)
 static void test_container_storm__random_kills(void)
 {
     mproc_process *workers[N_WORKERS];
-    belongings before = warm_up();
+    use_everything();
+    check_widen(2 * N_NAMES); // who looks at all of the dict holds the list that often
+    belongings before = take_stock();
     long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS);
     make_all();
-    for (size_t i = 0; i < N_WORKERS; i++) {
-        workers[i] = start_worker();
-    }
-    long n_killed = 0;
-    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
-        uint32_t which = testlib_random() % N_WORKERS;
-        let_work(&shm->n_operations, testlib_random() % 200);
-        pass_time(50000);
-        kill_one(workers[which]);
-        workers[which] = start_worker();
-    }
+    long n_killed =
+        kill_at_random(workers, N_WORKERS, start_worker, &shm->n_operations, 200, n_kills);
     let_work(&shm->n_operations, 200);
     mproc__store32_release(&shm->stop, 1);
-    for (size_t i = 0; i < N_WORKERS; i++) {
-        CU_ASSERT_EQUAL(end_of(workers[i]), 0);
-    }
+    await_all(workers, N_WORKERS);
     check_all(n_killed);
     printf("%ld kills, %u operations, %zu keys, %zu items ... ", n_killed, shm->n_operations,
            mproc_dict_length(dict), mproc_list_length(list));

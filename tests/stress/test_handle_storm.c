@@ -59,19 +59,12 @@ static void check_ended(intptr_t read_end)
 }
 #endif
 
-static int do_nothing(const mproc_args *args)
-{
-    (void)args;
-    return 0;
-}
-
 static void test_handle_storm__leaves_nothing(void)
 {
     mproc_queue *queue = NULL;
     mproc_process *all[N_JUGGLERS];
     intptr_t ends[2];
-    (void)end_of(start(do_nothing, NULL)); // what a method keeps is there from now on
-    mproc_block_close(make_words(1));      // and this process's ledger
+    use_everything();
     const belongings before = take_stock();
     long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS);
     native_pipe(ends);
@@ -92,9 +85,7 @@ static void test_handle_storm__leaves_nothing(void)
     }
     let_work(&shm->n_passed, 100);
     mproc__store32_release(&shm->stop, 1);
-    for (size_t i = 0; i < N_JUGGLERS; i++) {
-        CU_ASSERT_EQUAL(end_of(all[i]), 0);
-    }
+    await_all(all, N_JUGGLERS);
     printf("%ld kills, handles passed %u times ... ", n_killed, shm->n_passed);
     mproc_handle_close(origin);
     mproc_queue_close(queue);

@@ -41,14 +41,6 @@ static mproc_block *block;
 static struct storm_shm *shm;
 static uint32_t seed;
 
-static uint32_t next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
-
 /** Mostly small ones; one of sixteen is a parcel, as a rule. */
 static uint32_t size_of(uint32_t from)
 {
@@ -85,7 +77,7 @@ static int produce(const mproc_args *args)
     CHILD_CHECK(data != NULL);
     while (mproc__load32_acquire(&shm->stop) == 0) {
         message.number++;
-        message.seed = next_random();
+        message.seed = testlib_next(&seed);
         fill(data, &message);
         int rc = mproc_queue_put_bytes(queue, data, size_of(message.seed), LIMIT);
         CHILD_CHECK(rc == 0);
@@ -96,14 +88,6 @@ static int produce(const mproc_args *args)
 }
 
 /* ---- consumers ------------------------------------------------------------------------------- */
-
-static void note_time(int64_t begin)
-{
-    uint64_t took = (uint64_t)(mplat_now() - begin);
-    uint64_t seen = mproc__load64_relaxed(&shm->longest_ns);
-    while (seen < took && !mproc__cas64(&shm->longest_ns, &seen, took)) {
-    }
-}
 
 /** The getting end is ours: nobody else audits. Killed in it, the next one does the same again. */
 static void audit(uint64_t position, const mproc__ring_item *item)
@@ -133,7 +117,7 @@ static int take_one(struct mproc__ring_shm *ring)
         mproc__ring_item item;
         int64_t begin = mplat_now();
         CHILD_CHECK(mproc__ring_get_begin(ring, MPROC__NEVER, &end) >= 0);
-        note_time(begin);
+        note_time(&shm->longest_ns, begin);
         int rc = mproc__ring_get_next(&end, &item);
         if (rc > 0) {
             audit(end.position, &item);
@@ -154,8 +138,7 @@ static int consume(const mproc_args *args)
     shm = mproc_block_data(block);
     const struct mproc_object *object = (const struct mproc_object *)(const void *)queue;
     while (take_one(object->shm) == 0) {
-        (void)mproc__add32(&shm->n_taken, 1);
-        (void)mplat_wake(&shm->n_taken, INT32_MAX);
+        add_word(&shm->n_taken);
     }
     return 0;
 }
@@ -171,19 +154,6 @@ static mproc_process *start_one(size_t i)
     }
     CU_ASSERT_FATAL(n_producers < MOST_PRODUCERS);
     return start(produce, MPROC_ARGS(queue, block, testlib_random() | 1, n_producers++));
-}
-
-static int do_nothing(const mproc_args *args)
-{
-    (void)args;
-    return 0;
-}
-
-/** So that what is there when everything has been used once is there before a case. */
-static void use_everything(void)
-{
-    mproc_block_close(make_words(1));
-    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
 }
 
 static void check_producers(void)
@@ -207,26 +177,12 @@ static void check_storm(size_t max_items)
     CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
     shm = mproc_block_data(block);
     shm->last = shm->pending = UINT64_MAX;
-    for (size_t i = 0; i < MPROC__COUNT(all); i++) {
-        all[i] = start_one(i);
-    }
-    long n_killed = 0;
-    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
-        uint32_t which = testlib_random() % MPROC__COUNT(all);
-        let_work(&shm->n_taken, testlib_random() % 40);
-        pass_time(50000);
-        kill_one(all[which]);
-        all[which] = start_one(which);
-    }
+    long n_killed = kill_at_random(all, MPROC__COUNT(all), start_one, &shm->n_taken, 40, n_kills);
     let_work(&shm->n_taken, 100);
     mproc__store32_release(&shm->stop, 1);
-    for (size_t i = 0; i < N_PRODUCERS; i++) {
-        CU_ASSERT_EQUAL(end_of(all[i]), 0);
-    }
+    await_all(all, N_PRODUCERS);
     CU_ASSERT_EQUAL(mproc_queue_shutdown(queue), 0);
-    for (size_t i = N_PRODUCERS; i < MPROC__COUNT(all); i++) {
-        CU_ASSERT_EQUAL(end_of(all[i]), 0);
-    }
+    await_all(all + N_PRODUCERS, N_CONSUMERS);
     CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
     check_producers();
     printf("%ld kills, %u messages, longest wait for an end %.1f ms ... ", n_killed, shm->n_taken,
@@ -273,7 +229,7 @@ static int work(const mproc_args *args)
             memcpy(&number, items[i].as.bytes.data, sizeof(number));
             CHILD_CHECK(number < MOST_TASKS && items[i].as.bytes.size == 4 + number % LARGEST);
             mproc_value_clear(&items[i]);
-            if (next_random() % 8 == 0) {
+            if (testlib_next(&seed) % 8 == 0) {
                 CHILD_CHECK(mproc_lease_return(&leases[i]) == 0);
                 continue;
             }
@@ -338,9 +294,7 @@ static void test_queue_storm__of_leaseholders(void)
     CU_ASSERT_EQUAL(mproc_queue_task_done(queue), MPROC_ESTATE);
     CU_ASSERT_EQUAL(mproc_queue_size(queue), 0);
     CU_ASSERT_EQUAL(mproc_queue_shutdown(queue), 0);
-    for (size_t i = 0; i < N_CONSUMERS; i++) {
-        CU_ASSERT_EQUAL(end_of(all[i]), 0);
-    }
+    await_all(all, N_CONSUMERS);
     check_tasks(tasks, n_tasks, n_killed);
     mproc_queue_close(queue);
     mproc_block_close(block);

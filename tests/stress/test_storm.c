@@ -37,17 +37,9 @@ typedef struct own {
 static own owns[N_OWN];
 static uint32_t seed;
 
-static uint32_t next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
-
 static uint64_t random_size(void)
 {
-    return next_random() % ((uint64_t)1 << (6 + next_random() % 13)) + 1;
+    return testlib_next(&seed) % ((uint64_t)1 << (6 + testlib_next(&seed) % 13)) + 1;
 }
 
 static void drop(own *o)
@@ -64,21 +56,21 @@ static void drop(own *o)
 static void make(own *o, const struct storm_shm *shm)
 {
     uint64_t size = random_size();
-    uint32_t n_references = next_random() % 4;
-    bool is_zeroed = next_random() % 2 == 0;
+    uint32_t n_references = testlib_next(&seed) % 4;
+    bool is_zeroed = testlib_next(&seed) % 2 == 0;
     CHILD_CHECK(mproc__block_create(MPROC__KIND_TEST, size, n_references, is_zeroed, &o->hold) ==
                 0);
     unsigned char *data = mproc__block_at(o->hold.offset);
     for (uint64_t i = 0; is_zeroed && i < size; i++) {
         CHILD_CHECK(data[i] == 0);
     }
-    o->pattern = (unsigned char)(next_random() | 1);
+    o->pattern = (unsigned char)(testlib_next(&seed) | 1);
     memset(data, o->pattern, (size_t)size);
     for (uint32_t i = 0; i < n_references; i++) {
-        const own *other = &owns[next_random() % N_OWN];
+        const own *other = &owns[testlib_next(&seed) % N_OWN];
         uint64_t what = other->hold.offset != 0 && other->hold.offset != o->hold.offset && other < o
                             ? other->hold.offset
-                            : shm->common[next_random() % N_COMMON];
+                            : shm->common[testlib_next(&seed) % N_COMMON];
         CHILD_CHECK(mproc__block_embed(o->hold.offset, what) == 0);
     }
 }
@@ -96,14 +88,15 @@ static void give(own *o)
 
 static void operate(const struct storm_shm *shm)
 {
-    own *o = &owns[next_random() % N_OWN];
+    own *o = &owns[testlib_next(&seed) % N_OWN];
     if (o->hold.offset == 0) {
-        if (next_random() % 3 == 0) {
-            CHILD_CHECK(mproc__block_attach(shm->common[next_random() % N_COMMON], &o->hold) == 0);
+        if (testlib_next(&seed) % 3 == 0) {
+            CHILD_CHECK(
+                mproc__block_attach(shm->common[testlib_next(&seed) % N_COMMON], &o->hold) == 0);
         } else {
             make(o, shm);
         }
-    } else if (next_random() % 8 == 0) {
+    } else if (testlib_next(&seed) % 8 == 0) {
         give(o);
     } else {
         drop(o);

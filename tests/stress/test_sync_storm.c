@@ -33,25 +33,10 @@ static mproc_rwlock *rwlock;
 static mproc_semaphore *permits;
 static mproc_event *event;
 static mproc_condition *condition;
+static mproc_barrier *barrier;
 static mproc_block *block;
 static struct storm_shm *shm;
 static uint32_t seed;
-
-static uint32_t next_random(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 17;
-    seed ^= seed << 5;
-    return seed;
-}
-
-static void note_time(int64_t begin)
-{
-    uint64_t took = (uint64_t)(mplat_now() - begin);
-    uint64_t seen = mproc__load64_relaxed(&shm->longest_ns);
-    while (seen < took && !mproc__cas64(&shm->longest_ns, &seen, took)) {
-    }
-}
 
 /* ---- what workers do --------------------------------------------------------------------------- */
 
@@ -66,7 +51,7 @@ static void go_on_with(int rc, uint32_t *first, uint32_t *second)
     }
     CHILD_CHECK(*first == *second);
     mproc__store32_release(first, *first + 1);
-    for (uint32_t i = next_random() % 2000; i > 0; i--) {
+    for (uint32_t i = testlib_next(&seed) % 2000; i > 0; i--) {
         MPROC__PAUSE(); // a good target
     }
     mproc__store32_release(second, *second + 1);
@@ -76,7 +61,7 @@ static void use_lock(void)
 {
     int64_t begin = mplat_now();
     int rc = mproc_lock_acquire(lock, LIMIT);
-    note_time(begin);
+    note_time(&shm->longest_ns, begin);
     go_on_with(rc, &shm->a, &shm->b);
     CHILD_CHECK(mproc_lock_release(lock) == 0);
 }
@@ -85,8 +70,8 @@ static void use_rlock(void)
 {
     int64_t begin = mplat_now();
     int rc = mproc_rlock_acquire(rlock, LIMIT);
-    note_time(begin);
-    uint32_t depth = next_random() % 5;
+    note_time(&shm->longest_ns, begin);
+    uint32_t depth = testlib_next(&seed) % 5;
     for (uint32_t i = 0; i < depth; i++) {
         CHILD_CHECK(mproc_rlock_acquire(rlock, MPROC_NOWAIT) == 0);
     }
@@ -100,11 +85,11 @@ static void use_rlock(void)
 /** Who reads sees what a writer has left: whole, unless that one died. */
 static void use_rwlock(void)
 {
-    bool writes = next_random() % 3 == 0;
+    bool writes = testlib_next(&seed) % 3 == 0;
     int64_t begin = mplat_now();
     int rc = writes ? mproc_rwlock_acquire_write(rwlock, LIMIT)
                     : mproc_rwlock_acquire_read(rwlock, LIMIT);
-    note_time(begin);
+    note_time(&shm->longest_ns, begin);
     if (writes) {
         go_on_with(rc, &shm->e, &shm->f);
     } else {
@@ -122,14 +107,14 @@ static void use_permit(void)
 {
     int64_t begin = mplat_now();
     CHILD_CHECK(mproc_semaphore_acquire(permits, LIMIT) >= 0);
-    note_time(begin);
+    note_time(&shm->longest_ns, begin);
     CHILD_CHECK(mproc_semaphore_get_value(permits) < N_PERMITS);
     CHILD_CHECK(mproc_semaphore_release(permits) == 0);
 }
 
 static void use_event(void)
 {
-    if (next_random() % 2 == 0) {
+    if (testlib_next(&seed) % 2 == 0) {
         CHILD_CHECK(mproc_event_set(event) == 0);
     } else {
         int rc = mproc_event_wait(event, 200000);
@@ -148,10 +133,10 @@ static void use_condition(void)
 {
     int rc = mproc_condition_acquire(condition, LIMIT);
     CHILD_CHECK(rc >= 0);
-    if (next_random() % 2 == 0) {
+    if (testlib_next(&seed) % 2 == 0) {
         shm->tokens++;
-        rc = next_random() % 4 == 0 ? mproc_condition_notify_all(condition)
-                                    : mproc_condition_notify(condition, 1);
+        rc = testlib_next(&seed) % 4 == 0 ? mproc_condition_notify_all(condition)
+                                          : mproc_condition_notify(condition, 1);
         CHILD_CHECK(rc >= 0 && rc <= N_WORKERS);
     } else {
         rc = mproc_condition_wait_for(condition, has_token, NULL, 300000);
@@ -169,35 +154,21 @@ static int work(const mproc_args *args)
                              &seed) == 0);
     shm = mproc_block_data(block);
     while (mproc__load32_acquire(&shm->stop) == 0) {
-        uses[next_random() % MPROC__COUNT(uses)]();
-        (void)mproc__add32(&shm->n_operations, 1);
-        (void)mplat_wake(&shm->n_operations, INT32_MAX);
+        uses[testlib_next(&seed) % MPROC__COUNT(uses)]();
+        add_word(&shm->n_operations);
     }
     return 0;
 }
 
 /* ---- the test --------------------------------------------------------------------------------- */
 
-static mproc_process *start_worker(void)
+static mproc_process *start_worker(size_t i)
 {
+    (void)i;
     return start_with(
         work,
         MPROC_ARGS(lock, rlock, rwlock, permits, event, condition, block, testlib_random() | 1),
         NULL);
-}
-
-static int do_nothing(const mproc_args *args)
-{
-    (void)args;
-    return 0;
-}
-
-/** What is there when everything has been used once. */
-static belongings warm_up(void)
-{
-    mproc_block_close(make_words(1));
-    CU_ASSERT_EQUAL(end_of(start(do_nothing, NULL)), 0);
-    return take_stock();
 }
 
 static void make_all(void)
@@ -243,24 +214,14 @@ static void check_all(uint32_t n_kills)
 static void test_sync_storm__random_kills(void)
 {
     mproc_process *workers[N_WORKERS];
-    const belongings before = warm_up();
+    use_everything();
+    const belongings before = take_stock();
     long n_kills = testlib_count(EVERYDAY_KILLS, WHOLE_KILLS);
     make_all();
-    for (size_t i = 0; i < N_WORKERS; i++) {
-        workers[i] = start_worker();
-    }
-    long n_killed = 0;
-    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
-        uint32_t which = testlib_random() % N_WORKERS;
-        let_work(&shm->n_operations, testlib_random() % 40);
-        pass_time(50000);
-        kill_one(workers[which]);
-        workers[which] = start_worker();
-    }
+    long n_killed =
+        kill_at_random(workers, N_WORKERS, start_worker, &shm->n_operations, 40, n_kills);
     mproc__store32_release(&shm->stop, 1);
-    for (size_t i = 0; i < N_WORKERS; i++) {
-        CU_ASSERT_EQUAL(end_of(workers[i]), 0);
-    }
+    await_all(workers, N_WORKERS);
     check_all((uint32_t)n_killed);
     printf("%ld kills, %u operations, %u locks of the dead, the longest call %.1f ms ... ",
            n_killed, shm->n_operations, shm->n_owner_died, (double)shm->longest_ns / 1e6);
@@ -274,7 +235,6 @@ static void test_sync_storm__random_kills(void)
 /** Pass the barrier again and again; who finds it broken repairs it. */
 static int meet(const mproc_args *args)
 {
-    mproc_barrier *barrier;
     CHILD_CHECK(MPROC_UNPACK(args, &barrier, &block) == 0);
     shm = mproc_block_data(block);
     while (mproc__load32_acquire(&shm->stop) == 0) {
@@ -286,39 +246,33 @@ static int meet(const mproc_args *args)
         if (rc == MPROC_EBROKEN && mproc_barrier_is_broken(barrier)) {
             CHILD_CHECK(mproc_barrier_reset(barrier) == 0);
         }
-        (void)mproc__add32(&shm->n_operations, 1);
-        (void)mplat_wake(&shm->n_operations, INT32_MAX);
+        add_word(&shm->n_operations);
     }
     CHILD_CHECK(mproc_barrier_abort(barrier) == 0);
     return 0;
 }
 
+static mproc_process *start_party(size_t i)
+{
+    (void)i;
+    return start(meet, MPROC_ARGS(barrier, block));
+}
+
 static void test_sync_storm__parties_are_killed(void)
 {
     mproc_process *parties[N_PARTIES];
-    mproc_barrier *barrier;
-    const belongings before = warm_up();
+    use_everything();
+    const belongings before = take_stock();
     long n_kills = testlib_count(EVERYDAY_KILLS / 3, WHOLE_KILLS / 5);
     CU_ASSERT_EQUAL_FATAL(mproc_barrier_create(&barrier, N_PARTIES, NULL), 0);
     CU_ASSERT_EQUAL_FATAL(mproc_block_create(&block, sizeof(struct storm_shm)), 0);
     shm = mproc_block_data(block);
-    for (size_t i = 0; i < N_PARTIES; i++) {
-        parties[i] = start(meet, MPROC_ARGS(barrier, block));
-    }
-    long n_killed = 0;
-    for (; testlib_goes_on(n_killed, n_kills); n_killed++) {
-        uint32_t which = testlib_random() % N_PARTIES;
-        let_work(&shm->n_operations, testlib_random() % 40);
-        pass_time(50000);
-        kill_one(parties[which]);
-        parties[which] = start(meet, MPROC_ARGS(barrier, block));
-    }
+    long n_killed =
+        kill_at_random(parties, N_PARTIES, start_party, &shm->n_operations, 40, n_kills);
     let_work(&shm->n_operations, 30);
     mproc__store32_release(&shm->stop, 1);
     CU_ASSERT_EQUAL(mproc_barrier_abort(barrier), 0);
-    for (size_t i = 0; i < N_PARTIES; i++) {
-        CU_ASSERT_EQUAL(end_of(parties[i]), 0);
-    }
+    await_all(parties, N_PARTIES);
     CU_ASSERT(shm->n_rounds > 0);
     printf("%ld kills, %u rounds ... ", n_killed, shm->n_rounds);
     mproc_barrier_close(barrier);

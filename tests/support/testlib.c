@@ -106,6 +106,15 @@ bool testlib_goes_on(long done, long wanted_times)
     return !is_up;
 }
 
+uint32_t testlib_next(uint32_t *state)
+{
+    // xorshift32
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    return *state;
+}
+
 uint32_t testlib_random(void)
 {
     static uint32_t state;
@@ -115,11 +124,7 @@ uint32_t testlib_random(void)
         state |= 1;
         printf("MPROC_TEST_SEED=%lu ... ", (unsigned long)state);
     }
-    // xorshift32
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
+    return testlib_next(&state);
 }
 
 int64_t testlib_now(void)

@@ -79,6 +79,9 @@ bool testlib_time_is_up(void);
 /** Pseudo-random numbers; the seed is MPROC_TEST_SEED or the time, and is printed at first use. */
 uint32_t testlib_random(void);
 
+/** The next number of a row of one's own, for threads and children; *state is never 0. */
+uint32_t testlib_next(uint32_t *state);
+
 /** Monotonic time in nanoseconds, for limits of tests that wait; never a pass condition by itself. */
 int64_t testlib_now(void);
 
