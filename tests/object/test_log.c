@@ -114,11 +114,13 @@ static int start_with_handler(const mproc_args *args)
     CHILD_CHECK(mproc_process_start(&child, say_hello, args, NULL) == 0);
     CHILD_CHECK(mproc_process_join(child, LIMIT) == 0);
     CHILD_CHECK(mproc_process_close(child) == 0);
-    CHILD_CHECK(mproc__load32(&n_calls) >= 2); // started, ended; with a server one more
+    // Started; that it has ended, too, unless the handler's own join has found that: then the line was dropped.
+    uint32_t n_before = mproc__load32(&n_calls);
+    CHILD_CHECK(n_before >= 1);
     mproc_listener *listener = NULL;
     CHILD_CHECK(mproc_listener_create(&listener, NULL) == 0);
     mproc_listener_close(listener);
-    CHILD_CHECK(mproc__load32(&n_calls) >= 3);
+    CHILD_CHECK(mproc__load32(&n_calls) > n_before);
     return 0;
 }
 
