@@ -161,6 +161,7 @@ void mproc__wire_leave(mproc__wire *wire)
 
 int mproc__wire_enter(const mproc_connection *connection, mproc__wire **ret_wire)
 {
+    *ret_wire = NULL;
     if (mproc__wire_of(connection) == NULL) {
         return mproc__fail(
             MPROC_ESTATE, "the connection is to a stranger, and process %lld has not been given it",
