@@ -4,8 +4,15 @@
  */
 #include "service/pool_test.h"
 
+#include "mproc/pool_map.h"
+
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include "win32/win32.h"
+#else
+#include <unistd.h>
+#endif
 
 /* ---- recycling ------------------------------------------------------------------------------- */
 
@@ -177,7 +184,39 @@ static void test_life__of_many_workers(void)
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
-#ifndef _WIN32
+#ifdef _WIN32
+static bool has_console;
+
+/** One that no others have, so that nobody but this process and its workers is interrupted. */
+static void have_a_console(void)
+{
+    HANDLE out = GetStdHandle(STD_OUTPUT_HANDLE);
+    HANDLE err = GetStdHandle(STD_ERROR_HANDLE);
+    (void)FreeConsole();
+    has_console = AllocConsole();
+    (void)SetStdHandle(STD_OUTPUT_HANDLE, out);
+    (void)SetStdHandle(STD_ERROR_HANDLE, err);
+    (void)SetConsoleCtrlHandler(NULL,
+                                FALSE); // a process may have inherited that it does not heed it
+}
+
+/** Without consoles, as under Wine without a terminal, what the system would call is called. */
+static void interrupt(void)
+{
+    CHILD_CHECK(has_console ? GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0)
+                            : mproc__win_interrupted() != 0);
+}
+#else
+static void have_a_console(void)
+{
+}
+
+static void interrupt(void)
+{
+    CHILD_CHECK(kill(getpid(), SIGINT) == 0);
+}
+#endif
+
 /** Has a pool at work when it is interrupted, and ends in order. */
 static int be_interrupted(const mproc_args *args)
 {
@@ -188,11 +227,12 @@ static int be_interrupted(const mproc_args *args)
     mproc_future *late;
     const mproc_pool_options options = {.processes = 1, .catch_interrupt = true};
     CHILD_CHECK(MPROC_UNPACK(args, &block) == 0);
+    have_a_console();
     CHILD_CHECK(mproc_pool_create(&pool, &options) == 0);
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &running) == 0);
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &waiting) == 0);
     CHILD_CHECK(await_word(words_of(block), 1));
-    CHILD_CHECK(raise(SIGINT) == 0);
+    interrupt();
     CHILD_CHECK(mproc_future_get(running, NULL, LIMIT) == MPROC_EINTERRUPTED);
     CHILD_CHECK(mproc_future_get(waiting, NULL, LIMIT) == MPROC_EINTERRUPTED);
     CHILD_CHECK(mproc_pool_apply_async(pool, task_meet, MPROC_ARGS(block), NULL, &late) ==
@@ -203,17 +243,65 @@ static int be_interrupted(const mproc_args *args)
     mproc_pool_close(pool);
     return 3;
 }
-#endif
 
 static void test_life__is_interrupted(void)
 {
-#ifdef _WIN32
-    testlib_skip("an interrupt would reach all processes of the console");
-#else
     mproc_block *block = make_words(2);
     CU_ASSERT_EQUAL(end_of(start(be_interrupted, MPROC_ARGS(block))), 3);
     mproc_block_close(block);
-#endif
+}
+
+/** When both workers are at an item. */
+static void interrupt_later(void *arg)
+{
+    CHILD_CHECK(await_word(words_of(arg), 2));
+    interrupt();
+}
+
+/** Waits for the results of maps, one after the other; each is at its second items. */
+static int be_interrupted_in_maps(const mproc_args *args)
+{
+    mproc_block *block;
+    const mproc_pool_options options = {.processes = 2, .catch_interrupt = true};
+    const mproc_map_options chunks = {.chunk_size = 3};
+    CHILD_CHECK(MPROC_UNPACK(args, &block) == 0);
+    have_a_console();
+    for (int i = 0; i < 2; i++) {
+        mproc_pool *pool;
+        mplat_thread *thread;
+        mproc_value items[12];
+        mproc_args all = {12, items};
+        mproc_args_source source = {.items = &all};
+        mproc_iterator *it = NULL;
+        mproc_value value;
+        words_of(block)[0] = 0;
+        for (int k = 0; k < 12; k++) {
+            items[k] = mproc_value_block(block);
+        }
+        CHILD_CHECK(mproc_pool_create(&pool, &options) == 0);
+        CHILD_CHECK(mplat_thread_start(interrupt_later, block, &thread) == 0);
+        if (i == 0) {
+            CHILD_CHECK(mproc_pool_map(pool, task_meet, &all, NULL, &chunks, LIMIT) ==
+                        MPROC_EINTERRUPTED);
+        } else {
+            CHILD_CHECK(
+                mproc_pool_imap(pool, task_meet, mproc_source_args, &source, &chunks, &it) == 0);
+            CHILD_CHECK(mproc_iterator_next(it, &value, LIMIT) == MPROC_EINTERRUPTED);
+            mproc_iterator_close(it);
+        }
+        mplat_thread_join(thread);
+        CHILD_CHECK(mproc_pool_join(pool, LIMIT) == 0);
+        CHILD_CHECK(words_of(block)[0] == 2); // no other item was begun
+        mproc_pool_close(pool);
+    }
+    return 3;
+}
+
+static void test_life__is_interrupted_in_a_map(void)
+{
+    mproc_block *block = make_words(2);
+    CU_ASSERT_EQUAL(end_of(start_with(be_interrupted_in_maps, MPROC_ARGS(block), NULL)), 3);
+    mproc_block_close(block);
 }
 
 #ifndef _WIN32
@@ -245,6 +333,7 @@ static const testlib_case cases[] = {
     {"threads_have_processors_of_their_own", test_life__threads_have_processors_of_their_own},
     {"of_many_workers", test_life__of_many_workers},
     {"is_interrupted", test_life__is_interrupted},
+    {"is_interrupted_in_a_map", test_life__is_interrupted_in_a_map},
     {"workers_do_not_heed_interrupts", test_life__workers_do_not_heed_interrupts},
 };
 PROCESS_TEST_MAIN("service.pool_life", cases)
