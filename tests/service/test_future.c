@@ -2,6 +2,7 @@
 /*
  * test_future.c: tasks of a pool, and what comes of them.
  */
+#include "service/client.h"
 #include "service/pool_test.h"
 
 #include <string.h>
@@ -54,6 +55,72 @@ static int task_fail(const mproc_args *args, mproc_value *result)
     (void)args;
     (void)result;
     return mproc_pool_shutdown(NULL);
+}
+
+static mproc_arena_stats stats_now(void)
+{
+    mproc_arena_stats stats = {0};
+    CU_ASSERT_EQUAL(mproc_arena_get_stats(&stats), MPROC_OK);
+    return stats;
+}
+
+/* Payloads of all sizes, larger and smaller ones in turn, with objects and errors between them: what a slot has kept of
+ * one task is never taken for another one's. */
+static void test_future__carries_any_size_after_any_other(void)
+{
+    static const size_t sizes[] = {0,   1,   15,  16,   17,   63,   64,   65,   255,  256,
+                                   257, 511, 513, 1000, 2047, 4095, 4096, 4097, 8192, 70000};
+    static char data[70000];
+    enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+    mproc_pool *pool = make_pool(1);
+    mproc_block *block = make_words(1);
+    for (size_t i = 0; i < sizeof(data); i++) {
+        data[i] = (char)(i % 251);
+    }
+    check_echo(pool, MPROC_LIST(block, mproc_bytes_of(data, 1000)));
+    mproc_arena_stats before = stats_now();
+    for (size_t i = 0; i < 4 * SIZES; i++) {
+        size_t size = sizes[i * 7 % SIZES];
+        check_echo(pool, MPROC_VALUE(mproc_bytes_of(data + i % 3, size - (size > 2 ? i % 3 : 0))));
+        if (i % 5 == 0) {
+            check_echo(pool, MPROC_LIST(block, mproc_bytes_of(data, size)));
+        } else if (i % 5 == 1) {
+            CU_ASSERT_EQUAL(mproc_pool_apply(pool, task_fail, NULL, NULL, LIMIT), MPROC_EINVAL);
+        } else if (i % 5 == 2) {
+            check_echo(pool, MPROC_VALUE(7));
+        }
+    }
+    CU_ASSERT(stats_now().live_blocks < before.live_blocks + 16);
+    mproc_block_close(block);
+    mproc_pool_close(pool);
+}
+
+/* Many at once leave no more behind than a client may keep, and nothing when the pool is closed. */
+static void test_future__keeps_little_room(void)
+{
+    enum { TASKS = 6000 };
+    static mproc_future *futures[TASKS];
+    char data[600];
+    memset(data, 'y', sizeof(data));
+    mproc_pool_close(make_pool(1)); // this process's ledger keeps the room that it has come to
+    mproc_arena_stats before = settled_stats();
+    mproc_pool *pool = make_pool(1);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < TASKS; i++) {
+            futures[i] = submit(pool, task_echo, MPROC_ARGS(mproc_bytes_of(data, sizeof(data))));
+        }
+        for (int i = 0; i < TASKS; i++) {
+            mproc_value result = {0};
+            CU_ASSERT_EQUAL(mproc_future_get(futures[i], &result, LIMIT), MPROC_OK);
+            CU_ASSERT(result.as.bytes.size == sizeof(data) && result.as.bytes.data != data);
+            mproc_value_clear(&result);
+            mproc_future_close(futures[i]);
+        }
+    }
+    CU_ASSERT(stats_now().live_blocks <= before.live_blocks + 2 * MPROC__CLIENT_SLOTS / 2 + 100);
+    mproc_pool_close(pool);
+    mproc_arena_stats after = settled_stats();
+    CU_ASSERT(is_same_arena(&before, &after));
 }
 
 static void test_future__carries_errors(void)
@@ -359,6 +426,8 @@ static void test_future__calls_back_who_is_waited_for(void)
 
 static const testlib_case cases[] = {
     {"carries_values_of_all_kinds", test_future__carries_values_of_all_kinds},
+    {"carries_any_size_after_any_other", test_future__carries_any_size_after_any_other},
+    {"keeps_little_room", test_future__keeps_little_room},
     {"carries_errors", test_future__carries_errors},
     {"is_asked", test_future__is_asked},
     {"is_given_up", test_future__is_given_up},
