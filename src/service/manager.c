@@ -357,8 +357,12 @@ const char *mproc_manager_address(const mproc_manager *manager)
         return "";
     }
     const struct mproc__manager_local *local = mproc__manager_local_of(manager);
-    return local != NULL && local->remote != NULL ? mproc__remote_address(local->remote)
-                                                  : mproc__manager_of(manager)->address;
+    if (local != NULL && local->remote != NULL) {
+        return mproc__remote_address(local->remote);
+    }
+    // The server has written it before that phase.
+    const struct mproc__manager_shm *shm = mproc__manager_of(manager);
+    return mproc__load32_acquire(&shm->phase) >= MPROC__MANAGER_SERVING ? shm->address : "";
 }
 
 mproc_bytes mproc_manager_authkey(const mproc_manager *manager)
