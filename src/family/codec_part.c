@@ -264,7 +264,7 @@ static inline bool take_integer_at_once(mproc__parts *in, mproc_value *value)
 {
     const unsigned code = *in->at;
     if (code < 0x80 || code >= 0xe0) {
-        value->as.integer = (int8_t)code;
+        value->as.integer = code < 0x80 ? (int64_t)code : (int64_t)code - 0x100;
         in->at++;
     } else if (code >= 0xcc && code <= 0xd3 && in->end - in->at > 8) {
         const unsigned n_bits = 8u << (code & 3);

@@ -262,7 +262,7 @@ static int set_up(server *s)
 {
     size_t most = mproc__manager_of(s->manager)->max_clients + (size_t)FIRST_PARKED;
     s->items = mproc__calloc(most, sizeof(*s->items));
-    s->parked = mproc__calloc(most, sizeof(*s->parked));
+    s->parked = mproc__calloc(most, sizeof(void *));
     int rc = s->items != NULL && s->parked != NULL
                  ? MPROC_OK
                  : mproc__fail(MPROC_ENOMEM, "no memory for a manager's server");

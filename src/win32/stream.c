@@ -335,13 +335,13 @@ int mplat_stream_adopt(intptr_t native, const mplat_stream_rest *rest, const voi
                        mplat_stream **ret_stream)
 {
     HANDLE handle = (HANDLE)native;
-    mplat_stream *stream;
+    mplat_stream *stream = NULL;
     if (rest->size > sizeof(stream->buffer)) {
         mproc__win_close(handle, (enum mplat_family)rest->family);
         return mproc__fail(MPROC_ECORRUPT, "somebody has written over a connection on its way");
     }
     int rc = mproc__win_stream(handle, (enum mplat_family)rest->family, &stream);
-    if (rc < 0) {
+    if (rc < 0 || stream == NULL) {
         return rc;
     }
     stream->is_server = (rest->flags & IS_SERVER) != 0;
